@@ -1,0 +1,60 @@
+# glassbox_dependency(NAME PACKAGE PACKAGE VERSION TARGET TARGET HEADER FILE [DEFINE ...]
+#                     GIT URL TAG TAG)
+#
+# Makes the target glassbox_dep_NAME of a header-only library: found on the system, else in the
+# folder ${GLASSBOX_DEPS}/NAME, else fetched from GIT at TAG. Only headers are used, so that none
+# of their build systems runs. GLASSBOX_GIT_NAME names another repository to fetch from.
+
+include(FetchContent)
+set(GLASSBOX_DEPS "" CACHE PATH "Folder with copies of the dependencies, one sub-folder each")
+
+function(glassbox_dependency name)
+  cmake_parse_arguments(arg "" "TARGET;HEADER;GIT;TAG" "PACKAGE;DEFINE" ${ARGN})
+  set(GLASSBOX_GIT_${name} ${arg_GIT} CACHE STRING "Where ${name} is fetched from")
+  mark_as_advanced(GLASSBOX_GIT_${name})
+  set(target glassbox_dep_${name})
+  add_library(${target} INTERFACE)
+
+  list(GET arg_PACKAGE 0 package)
+  find_package(${arg_PACKAGE} CONFIG QUIET)
+  if(TARGET ${arg_TARGET})
+    target_link_libraries(${target} INTERFACE ${arg_TARGET})
+    glassbox_note_dependency("${name}" "${${package}_VERSION}, system")
+    return()
+  endif()
+
+  set(where "${GLASSBOX_DEPS}/${name}")
+  glassbox_find_header(include ${where} ${arg_HEADER})
+  if(GLASSBOX_DEPS AND include)
+    glassbox_note_dependency("${name}" "${where}")
+  else()
+    message(STATUS "Fetching ${name} ${arg_TAG} from ${GLASSBOX_GIT_${name}}")
+    # A SOURCE_SUBDIR without a CMakeLists.txt: fetch, but build nothing.
+    FetchContent_Declare(${target} GIT_REPOSITORY ${GLASSBOX_GIT_${name}} GIT_TAG ${arg_TAG}
+                         GIT_SHALLOW TRUE SOURCE_SUBDIR headers-only)
+    FetchContent_MakeAvailable(${target})
+    glassbox_find_header(include ${${target}_SOURCE_DIR} ${arg_HEADER})
+    if(NOT include)
+      message(FATAL_ERROR "${name}: ${arg_HEADER} is not in ${GLASSBOX_GIT_${name}} ${arg_TAG}")
+    endif()
+    glassbox_note_dependency("${name}" "${arg_TAG}, fetched")
+  endif()
+  target_include_directories(${target} SYSTEM INTERFACE ${include})
+  target_compile_definitions(${target} INTERFACE ${arg_DEFINE})
+endfunction()
+
+# Sets RESULT to the include folder of a source tree at WHERE, or to "".
+function(glassbox_find_header result where header)
+  set(${result} "" PARENT_SCOPE)
+  foreach(folder include single_include .)
+    if(EXISTS ${where}/${folder}/${header})
+      set(${result} ${where}/${folder} PARENT_SCOPE)
+      return()
+    endif()
+  endforeach()
+endfunction()
+
+# Keeps a line for the configure summary.
+function(glassbox_note_dependency name text)
+  set_property(GLOBAL APPEND PROPERTY GLASSBOX_DEPENDENCIES "${name} (${text})")
+endfunction()

@@ -1,0 +1,108 @@
+#include "engine/core/allocator.h"
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "engine/core/error.h"
+
+#ifdef __linux__
+#include <sys/mman.h>
+#endif
+
+namespace glassbox {
+namespace {
+
+constexpr std::size_t huge_page = std::size_t(2) << 20;
+
+std::size_t round_up(std::size_t bytes, std::size_t to) { return (bytes + to - 1) / to * to; }
+
+// A cached block serves a request when at most an eighth of it (or 4 KiB) would be wasted.
+bool fits(std::size_t capacity, std::size_t bytes) {
+  return capacity - bytes <= std::max<std::size_t>(bytes / 8, 4096);
+}
+
+}  // namespace
+
+void* Allocator::take_from_system(std::size_t bytes) {
+  const std::size_t align = bytes >= huge_page ? huge_page : alignment;
+  void* data = std::aligned_alloc(align, round_up(bytes, align));
+#ifdef __linux__
+  // Why: 2 MiB pages take fewer faults and TLB misses; a refusal changes nothing.
+  if (data && bytes >= huge_page) madvise(data, round_up(bytes, align), MADV_HUGEPAGE);
+#endif
+  return data;
+}
+
+Allocator::Block Allocator::allocate(std::size_t bytes) {
+  if (bytes > SIZE_MAX / 2) fail("allocator", cat("a request of ", bytes, " bytes is too large"));
+  const std::size_t rounded = round_up(bytes, alignment);
+  std::lock_guard lock(mutex_);
+  ++stats_.requests;
+  Block block{nullptr, rounded, rounded};
+  if (has_memory_ && rounded != 0) {
+    const auto it = cached_.lower_bound(rounded);
+    if (it != cached_.end() && fits(it->first, rounded)) {
+      block.capacity = it->first;
+      block.data = it->second.back();
+      it->second.pop_back();
+      if (it->second.empty()) cached_.erase(it);
+    } else {
+      ++stats_.system_calls;
+      block.data = take_from_system(rounded);
+      if (!block.data) {
+        release_cached_locked();
+        block.data = take_from_system(rounded);
+      }
+      if (!block.data) {
+        fail("allocator", cat("out of memory: asked for ", rounded, " bytes while ",
+                              stats_.allocated, " are in use"));
+      }
+      stats_.reserved += rounded;
+    }
+  }
+  stats_.allocated += rounded;
+  stats_.peak = std::max(stats_.peak, stats_.allocated);
+  return block;
+}
+
+void Allocator::free(Block block) {
+  std::lock_guard lock(mutex_);
+  stats_.allocated -= block.bytes;
+  if (block.data) cached_[block.capacity].push_back(block.data);
+}
+
+MemoryStats Allocator::stats() const {
+  std::lock_guard lock(mutex_);
+  return stats_;
+}
+
+void Allocator::reset_peak() {
+  std::lock_guard lock(mutex_);
+  stats_.peak = stats_.allocated;
+}
+
+void Allocator::release_cached() {
+  std::lock_guard lock(mutex_);
+  release_cached_locked();
+}
+
+void Allocator::release_cached_locked() {
+  for (auto& [capacity, blocks] : cached_) {
+    for (void* data : blocks) {
+      std::free(data);
+      stats_.reserved -= capacity;
+    }
+  }
+  cached_.clear();
+}
+
+Allocator& allocator(Device device) {
+  // Why never destroyed: tensors with static lifetime may be freed after any destructor here.
+  static Allocator& cpu = *new Allocator(true);
+  static Allocator& meta = *new Allocator(false);
+  if (device.is_cpu()) return cpu;
+  if (device.is_meta()) return meta;
+  fail("allocator", cat("this build has no ", device, " device: CUDA support is off"));
+}
+
+}  // namespace glassbox

@@ -1,0 +1,59 @@
+// Allocator: one caching allocator per device. Blocks are 64-byte aligned and kept from step to
+// step: giving pages back to the system costs a training step 15-35 % in page faults. Thread-safe.
+// The meta device has one too, over a source that returns no memory, so that a dry run accounts for
+// the bytes that a real run would take.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <mutex>
+#include <vector>
+
+#include "engine/core/device.h"
+
+namespace glassbox {
+
+struct MemoryStats {
+  std::size_t allocated = 0;  // bytes in use, each request rounded up to 64
+  std::size_t peak = 0;       // the largest `allocated` since reset_peak()
+  std::size_t reserved = 0;   // bytes taken from the system, in use or cached
+  std::uint64_t requests = 0;       // calls of allocate
+  std::uint64_t system_calls = 0;   // those that had to ask the system
+};
+
+class Allocator {
+ public:
+  static constexpr std::size_t alignment = 64;
+  struct Block {
+    void* data = nullptr;      // null on the meta device and for empty requests
+    std::size_t bytes = 0;     // what was asked for, rounded up to the alignment
+    std::size_t capacity = 0;  // what the block really holds
+  };
+
+  explicit Allocator(bool has_memory) : has_memory_(has_memory) {}
+  ~Allocator() { release_cached(); }
+  Allocator(const Allocator&) = delete;
+  Allocator& operator=(const Allocator&) = delete;
+
+  // Throws Error when the system has no more memory, after the cache has been given back once.
+  Block allocate(std::size_t bytes);
+  void free(Block block);
+
+  MemoryStats stats() const;
+  void reset_peak();
+  void release_cached();  // gives unused blocks back to the system
+
+ private:
+  void* take_from_system(std::size_t bytes);
+  void release_cached_locked();
+
+  const bool has_memory_;
+  mutable std::mutex mutex_;
+  std::map<std::size_t, std::vector<void*>> cached_;  // by capacity
+  MemoryStats stats_;
+};
+
+// The allocator of a device. Throws Error for a device that this build or machine does not have.
+Allocator& allocator(Device device);
+
+}  // namespace glassbox

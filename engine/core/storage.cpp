@@ -1,0 +1,23 @@
+#include "engine/core/storage.h"
+
+#include <utility>
+
+namespace glassbox {
+
+Storage::Storage(std::size_t bytes, Device device)
+    : bytes_(bytes), device_(device), allocator_(&allocator(device)) {
+  block_ = allocator_->allocate(bytes);
+  data_ = static_cast<std::byte*>(block_.data);
+}
+
+Storage::Storage(std::shared_ptr<Storage> whole, std::size_t offset, std::size_t bytes)
+    : data_(whole->data() ? whole->data() + offset : nullptr),
+      bytes_(bytes),
+      device_(whole->device()),
+      whole_(std::move(whole)) {}
+
+Storage::~Storage() {
+  if (allocator_) allocator_->free(block_);
+}
+
+}  // namespace glassbox

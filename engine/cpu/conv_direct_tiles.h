@@ -1,0 +1,156 @@
+// What the direct convolution kernels share: the zero-padded copy of a strip of an image, and offset
+// tables that turn convolution into a matrix product whose right factor is never built:
+//     Y[o][p] = sum over k of W[o][k] * X[tap[k] + pixel[p]],   k = (c, i, j), p = a pack of pixels.
+// A stride is removed by the copy, which stores one plane per residue of row and column, so that
+// neighbouring outputs read neighbouring elements whatever the stride and dilation.
+#pragma once
+
+#include <algorithm>
+#include <cstring>
+
+#include "conv_direct.h"
+#include "simd.h"
+
+namespace glassbox::cpu {
+inline namespace GLASSBOX_CPU_LEVEL {
+namespace conv_direct {
+
+inline int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+inline int64_t round_up(int64_t a, int64_t b) { return ceil_div(a, b) * b; }
+
+// Register block: kRows channels by kColumns packs of accumulators, the rest for operands.
+inline constexpr int kAccumulators = kPackRegisters == 32 ? 24 : 12;
+inline constexpr int kMaxRows = kAccumulators / 2;
+constexpr int columns_for(int rows) { return std::min(6, kAccumulators / rows); }
+
+// Splits `total` channels into blocks of at most kMaxRows, sizes differing by at most one.
+struct RowBlocks {
+  int64_t total, count;
+  explicit RowBlocks(int64_t n) : total(n), count(ceil_div(n, kMaxRows)) {}
+  int64_t begin(int64_t i) const { return i * (total / count) + std::min(i, total % count); }
+  int rows(int64_t i) const { return int(begin(i + 1) - begin(i)); }
+};
+
+// How one strip of output rows is read and enumerated in packs of `lanes` pixels.
+// rows:  each output row begins a new pack (no waste when lanes divides ow);
+// flat:  packs run over the whole padded pitch, across row ends; the few results in the gaps between
+//        rows are dropped. Whichever needs fewer packs is taken.
+struct Strip {
+  int lanes;
+  int64_t rows;                 // output rows in a full strip
+  int64_t pitch, plane_rows;    // of one residue plane
+  int64_t plane, channel;       // elements of one residue plane, of one channel (all residues)
+  bool flat;
+  int64_t row_step;             // distance of output rows in the enumeration, in elements
+
+  Strip(const ConvShape& s, int lane_count, int64_t strip_rows);
+  int64_t packs(const ConvShape& s, int64_t r) const;  // for r output rows
+  int64_t slack() const { return 2 * lanes; }
+};
+
+inline Strip::Strip(const ConvShape& s, int lane_count, int64_t strip_rows)
+    : lanes(lane_count), rows(strip_rows) {
+  // With stride 1 the right padding of a row is the left padding of the next.
+  pitch = s.sw == 1 ? s.w + s.pw : ceil_div(s.w + 2 * s.pw, s.sw);
+  plane_rows = rows + (s.kh - 1) * s.dh / s.sh;
+  int64_t flat_packs = ceil_div((rows - 1) * pitch + s.ow, lanes);
+  int64_t row_packs = rows * ceil_div(s.ow, lanes);
+  flat = flat_packs < row_packs;
+  row_step = flat ? pitch : round_up(s.ow, lanes);
+  plane = plane_rows * pitch;
+  // The slack, always zero, is what the last packs read beyond the plane.
+  channel = round_up(plane * s.sh * s.sw + s.pw + 2 * lanes, lanes);
+  if (channel % 256 == 0) channel += lanes;  // Why: planes 1 KiB apart share few cache sets
+}
+
+inline int64_t Strip::packs(const ConvShape& s, int64_t r) const {
+  return ceil_div(flat ? (r - 1) * pitch + s.ow : r * row_step, lanes);
+}
+
+// Offset of tap (c, i, j) from an output pixel's own position; `taps` receives c_count * kh * kw.
+inline void fill_taps(const ConvShape& s, const Strip& strip, int64_t c_count, int* taps) {
+  for (int64_t c = 0; c < c_count; ++c) {
+    for (int64_t i = 0; i < s.kh; ++i) {
+      for (int64_t j = 0; j < s.kw; ++j) {
+        int64_t y = i * s.dh, x = j * s.dw, residue = y % s.sh * s.sw + x % s.sw;
+        *taps++ = int(c * strip.channel + residue * strip.plane + y / s.sh * strip.pitch + x / s.sw);
+      }
+    }
+  }
+}
+
+// Offset of each pack's first pixel in a channel, for a full strip.
+inline void fill_pixels(const ConvShape& s, const Strip& strip, int* pixels) {
+  int64_t count = strip.packs(s, strip.rows), per_row = ceil_div(s.ow, strip.lanes);
+  for (int64_t p = 0; p < count; ++p) {
+    pixels[p] = int(strip.flat ? p * strip.lanes
+                               : p / per_row * strip.pitch + p % per_row * strip.lanes);
+  }
+}
+
+// Copies `count` contiguous elements in whole packs, the last one overlapping.
+template <class T>
+inline void copy_run(T* to, const T* from, int64_t count) {
+  constexpr int lanes = Pack<T>::lanes;
+  if (count < lanes) {
+    for (int64_t j = 0; j < count; ++j) to[j] = from[j];
+    return;
+  }
+  for (int64_t j = 0; j + lanes < count; j += lanes) storeu(to + j, loadu(from + j));
+  storeu(to + count - lanes, loadu(from + count - lanes));
+}
+
+template <class T>
+inline void copy_padded_row(const ConvShape& s, const T* row, int64_t first, int64_t pitch, T* to) {
+  if (s.sw == 1) {
+    for (int64_t j = 0; j < s.pw; ++j) to[j] = T(0);
+    copy_run(to + s.pw, row, s.w);
+    return;
+  }
+  for (int64_t j = 0; j < pitch; ++j) {
+    int64_t x = j * s.sw + first;
+    to[j] = x >= 0 && x < s.w ? row[x] : T(0);
+  }
+}
+
+// Writes the padded residue planes of `c_count` channels, as read by output rows from `first_row`.
+template <class T>
+void copy_padded(const ConvShape& s, const Strip& strip, const T* x, int64_t c_count,
+                 int64_t first_row, T* to) {
+  for (int64_t c = 0; c < c_count; ++c, x += s.h * s.w) {
+    T* row = to + c * strip.channel;
+    T* end = row + strip.channel;
+    for (int64_t residue = 0; residue < s.sh * s.sw; ++residue) {
+      for (int64_t i = 0; i < strip.plane_rows; ++i, row += strip.pitch) {
+        int64_t y = (first_row + i) * s.sh + residue / s.sw - s.ph;
+        if (y < 0 || y >= s.h) {
+          std::fill(row, row + strip.pitch, T(0));
+        } else {
+          copy_padded_row(s, x + y * s.w, residue % s.sw - s.pw, strip.pitch, row);
+        }
+      }
+    }
+    std::fill(row, end, T(0));
+  }
+}
+
+// Hands out pieces of the caller's scratch block; with a null base it only counts.
+class Arena {
+ public:
+  explicit Arena(void* base) : base_(static_cast<char*>(base)) {}
+  template <class T>
+  T* take(int64_t count) {
+    char* p = base_ ? base_ + size_ : nullptr;
+    size_ += size_t(round_up(count * int64_t(sizeof(T)), 64));
+    return reinterpret_cast<T*>(p);
+  }
+  size_t size() const { return size_; }
+
+ private:
+  char* base_;
+  size_t size_ = 0;
+};
+
+}  // namespace conv_direct
+}  // namespace GLASSBOX_CPU_LEVEL
+}  // namespace glassbox::cpu

@@ -1,0 +1,161 @@
+#include "engine/ops/pointwise.h"
+
+#include "engine/ops/create.h"
+#include "engine/ops/reduce.h"
+#include "engine/ops/shape.h"
+
+namespace glassbox {
+namespace ops {
+
+namespace {
+
+Spec broadcast_all(std::string_view name, Specs in) {
+  Spec out = in[0];
+  for (const Spec& spec : in.subspan(1)) {
+    out.shape = broadcast_shapes(name, out.shape, spec.shape);
+  }
+  return out;
+}
+
+}  // namespace
+
+SpecList infer_pointwise(std::string_view name, Specs in, int arity) {
+  for (int i = 0; i < arity; ++i) {
+    if (!in[static_cast<std::size_t>(i)].defined) fail(name, cat("operand ", i, " is undefined"));
+  }
+  check_floating(name, in);
+  check_same_dtype(name, in);
+  return {broadcast_all(name, in)};
+}
+
+SpecList infer_comparison(std::string_view name, Specs in) {
+  check_same_dtype(name, in);
+  Spec out = broadcast_all(name, in);
+  out.dtype = DType::boolean;
+  return {out};
+}
+
+void Add::backward(const Saved& saved, Ins dy, Grads& grads) const {
+  for (int i = 0; i < 2; ++i) {
+    if (saved.needs(i)) grads.set(i, sum_to(dy[0], saved.in_spec(i).shape));
+  }
+}
+
+void Sub::backward(const Saved& saved, Ins dy, Grads& grads) const {
+  if (saved.needs(0)) grads.set(0, sum_to(dy[0], saved.in_spec(0).shape));
+  if (saved.needs(1)) grads.set(1, neg(sum_to(dy[0], saved.in_spec(1).shape)));
+}
+
+void Mul::backward(const Saved& saved, Ins dy, Grads& grads) const {
+  if (saved.needs(0)) grads.set(0, sum_to(dy[0] * saved.input(1), saved.in_spec(0).shape));
+  if (saved.needs(1)) grads.set(1, sum_to(dy[0] * saved.input(0), saved.in_spec(1).shape));
+}
+
+void Div::backward(const Saved& saved, Ins dy, Grads& grads) const {
+  const Tensor da = dy[0] / saved.input(1);
+  if (saved.needs(0)) grads.set(0, sum_to(da, saved.in_spec(0).shape));
+  if (saved.needs(1)) grads.set(1, sum_to(neg(da * saved.output(0)), saved.in_spec(1).shape));
+}
+
+void Minimum::backward(const Saved& saved, Ins dy, Grads& grads) const {
+  const Tensor a = saved.input(0), b = saved.input(1);
+  if (saved.needs(0)) grads.set(0, sum_to(apply(LesserGrad{}, dy[0], a, b)[0], a.shape()));
+  if (saved.needs(1)) grads.set(1, sum_to(apply(LesserGrad{}, dy[0], b, a)[0], b.shape()));
+}
+
+void Maximum::backward(const Saved& saved, Ins dy, Grads& grads) const {
+  const Tensor a = saved.input(0), b = saved.input(1);
+  if (saved.needs(0)) grads.set(0, sum_to(apply(LesserGrad{}, dy[0], b, a)[0], a.shape()));
+  if (saved.needs(1)) grads.set(1, sum_to(apply(LesserGrad{}, dy[0], a, b)[0], b.shape()));
+}
+
+SpecList Where::infer(Specs in, bool) const {
+  if (in[0].dtype != DType::boolean) {
+    fail(name, cat("the condition must be bool, got ", to_string(in[0])));
+  }
+  check_same_dtype(name, in.subspan(1));
+  Spec out = in[1];
+  out.shape = broadcast_shapes(name, in[0].shape, broadcast_shapes(name, in[1].shape, in[2].shape));
+  return {out};
+}
+
+void Where::backward(const Saved& saved, Ins dy, Grads& grads) const {
+  const Tensor zero = full({}, 0.0, dy[0].dtype(), dy[0].device());
+  const Tensor condition = saved.input(0);
+  if (saved.needs(1)) {
+    grads.set(1, sum_to(where(condition, dy[0], zero), saved.in_spec(1).shape));
+  }
+  if (saved.needs(2)) {
+    grads.set(2, sum_to(where(condition, zero, dy[0]), saved.in_spec(2).shape));
+  }
+}
+
+SpecList Cast::infer(Specs in, bool) const {
+  Spec out = in[0];
+  out.dtype = dtype;
+  return {out};
+}
+
+void Cast::backward(const Saved& saved, Ins dy, Grads& grads) const {
+  grads.set(0, cast(dy[0], saved.in_spec(0).dtype));
+}
+
+}  // namespace ops
+
+namespace {
+
+// A scalar beside an integer or boolean tensor has no op of its own: the CPU computes floats.
+template <class Op>
+Tensor with_scalar(const Tensor& x, double value) {
+  return apply(Op{value}, x)[0];
+}
+
+}  // namespace
+
+Tensor relu(const Tensor& x) { return apply(ops::Relu{}, x)[0]; }
+Tensor leaky_relu(const Tensor& x, const ops::LeakyRelu& op) { return apply(op, x)[0]; }
+Tensor gelu(const Tensor& x) { return apply(ops::Gelu{}, x)[0]; }
+Tensor silu(const Tensor& x) { return apply(ops::Silu{}, x)[0]; }
+Tensor sigmoid(const Tensor& x) { return apply(ops::Sigmoid{}, x)[0]; }
+Tensor tanh(const Tensor& x) { return apply(ops::Tanh{}, x)[0]; }
+Tensor exp(const Tensor& x) { return apply(ops::Exp{}, x)[0]; }
+Tensor log(const Tensor& x) { return apply(ops::Log{}, x)[0]; }
+Tensor sqrt(const Tensor& x) { return apply(ops::Sqrt{}, x)[0]; }
+Tensor abs(const Tensor& x) { return apply(ops::Abs{}, x)[0]; }
+Tensor neg(const Tensor& x) { return apply(ops::Neg{}, x)[0]; }
+Tensor sin(const Tensor& x) { return apply(ops::Sin{}, x)[0]; }
+Tensor cos(const Tensor& x) { return apply(ops::Cos{}, x)[0]; }
+Tensor clamp(const Tensor& x, const ops::Clamp& op) { return apply(op, x)[0]; }
+Tensor pow(const Tensor& x, double exponent) { return apply(ops::Pow{exponent}, x)[0]; }
+
+Tensor operator-(const Tensor& x) { return neg(x); }
+Tensor operator+(const Tensor& a, const Tensor& b) { return apply(ops::Add{}, a, b)[0]; }
+Tensor operator-(const Tensor& a, const Tensor& b) { return apply(ops::Sub{}, a, b)[0]; }
+Tensor operator*(const Tensor& a, const Tensor& b) { return apply(ops::Mul{}, a, b)[0]; }
+Tensor operator/(const Tensor& a, const Tensor& b) { return apply(ops::Div{}, a, b)[0]; }
+Tensor operator+(const Tensor& a, double b) { return with_scalar<ops::AddScalar>(a, b); }
+Tensor operator-(const Tensor& a, double b) { return with_scalar<ops::AddScalar>(a, -b); }
+Tensor operator*(const Tensor& a, double b) { return with_scalar<ops::MulScalar>(a, b); }
+Tensor operator/(const Tensor& a, double b) { return with_scalar<ops::DivScalar>(a, b); }
+Tensor operator+(double a, const Tensor& b) { return with_scalar<ops::AddScalar>(b, a); }
+Tensor operator-(double a, const Tensor& b) { return with_scalar<ops::RsubScalar>(b, a); }
+Tensor operator*(double a, const Tensor& b) { return with_scalar<ops::MulScalar>(b, a); }
+Tensor operator/(double a, const Tensor& b) { return with_scalar<ops::RdivScalar>(b, a); }
+Tensor minimum(const Tensor& a, const Tensor& b) { return apply(ops::Minimum{}, a, b)[0]; }
+Tensor maximum(const Tensor& a, const Tensor& b) { return apply(ops::Maximum{}, a, b)[0]; }
+
+Tensor eq(const Tensor& a, const Tensor& b) { return apply(ops::Equal{}, a, b)[0]; }
+Tensor ne(const Tensor& a, const Tensor& b) { return apply(ops::NotEqual{}, a, b)[0]; }
+Tensor lt(const Tensor& a, const Tensor& b) { return apply(ops::Less{}, a, b)[0]; }
+Tensor le(const Tensor& a, const Tensor& b) { return apply(ops::LessEqual{}, a, b)[0]; }
+Tensor gt(const Tensor& a, const Tensor& b) { return apply(ops::Greater{}, a, b)[0]; }
+Tensor ge(const Tensor& a, const Tensor& b) { return apply(ops::GreaterEqual{}, a, b)[0]; }
+Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b) {
+  return apply(ops::Where{}, condition, a, b)[0];
+}
+Tensor cast(const Tensor& x, DType dtype) {
+  return x.dtype() == dtype ? x : apply(ops::Cast{dtype}, x)[0];
+}
+Tensor Tensor::to(DType dtype) const { return cast(*this, dtype); }
+
+}  // namespace glassbox

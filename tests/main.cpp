@@ -1,0 +1,36 @@
+// The suite's main: doctest's run, then the reasons of the cases that skipped themselves.
+#define DOCTEST_CONFIG_IMPLEMENT
+#include <doctest/doctest.h>
+
+#include <cstdio>
+#include <map>
+#include <set>
+#include <string>
+#include <utility>
+
+#include "tests/skip.h"
+
+namespace {
+
+using Case = std::pair<std::string, unsigned>;  // file and line: names may repeat
+
+// Reason -> cases. Why a set: a case with sub-cases runs several times and is counted once.
+std::map<std::string, std::set<Case>>& skipped_cases() {
+  static std::map<std::string, std::set<Case>> cases;
+  return cases;
+}
+
+}  // namespace
+
+void glassbox::test::skip(const std::string& reason) {
+  const auto* test = doctest::getContextOptions()->currentTest;
+  skipped_cases()[reason].emplace(test->m_file.c_str(), test->m_line);
+}
+
+int main(int argc, char** argv) {
+  doctest::Context context(argc, argv);
+  const int result = context.run();
+  for (const auto& [reason, cases] : skipped_cases())
+    std::printf("skipped %zu: %s\n", cases.size(), reason.c_str());
+  return result;
+}
