@@ -236,10 +236,10 @@ Mark draw_mark(Draws& draw) {
 Scene draw_scene(Draws& draw, uint8_t label) {
   Scene s{};
   s.figure = draw_figure(draw, label);
-  const int contrast = draw.between(14, 44) * (draw.percent(14) ? -1 : 1);
+  const int contrast = draw.between(20, 50) * (draw.percent(14) ? -1 : 1);
   for (int c = 0; c < kChannels; ++c) {
     const int middle = draw.between(70, 185);
-    const int swing = contrast + draw.between(-20, 20);
+    const int swing = contrast + draw.between(-16, 16);
     s.ground[c] = middle - swing;
     s.paint[c] = middle + swing;
   }
@@ -256,7 +256,7 @@ Scene draw_scene(Draws& draw, uint8_t label) {
       plane[i / kNodes][i % kNodes] = shared + draw.between(-depth / 3, depth / 3);
     }
   }
-  s.noise = draw.between(20, 75);
+  s.noise = draw.between(20, 68);
   return s;
 }
 

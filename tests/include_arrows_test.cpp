@@ -102,7 +102,8 @@ std::string check_include(std::string_view file, std::string_view header, bool q
     for (std::string_view part : from->includes) allowed.append(", ").append(part);
     return std::string(from->path) + " may include only " + allowed;
   }
-  if (quoted || header.starts_with("glassbox/")) return "it is not in a part of the libraries";
+  if (quoted || header.starts_with("glassbox/"))
+    return "it is in no part of the libraries (paths begin at the root of the repository)";
   // The standard library's own headers have neither a folder nor an extension.
   if (is_public_header(file) && header.find_first_of("/.") != std::string_view::npos)
     return "a public header may include only the libraries' and the standard library's headers";

@@ -76,6 +76,13 @@ class SavedOfNode final : public Saved {
   const TapeNode& node_;
 };
 
+// A few leaves that received a gradient outside any optimizer, for its warning.
+thread_local std::vector<std::weak_ptr<TensorImpl>> strays;
+void note_stray(const Tensor& leaf) {
+  constexpr std::size_t enough = 8;
+  if (strays.size() < enough) strays.push_back(leaf.handle());
+}
+
 void accumulate_leaf(const Tensor& leaf, const Tensor& dx) {
   TapeMeta& meta = make_meta(leaf);
   for (const auto& hook : meta.leaf_hooks) hook(dx);
@@ -85,6 +92,7 @@ void accumulate_leaf(const Tensor& leaf, const Tensor& dx) {
     assign(meta.grad_buffer, dx);
     meta.grad = meta.grad_buffer;
   } else {
+    note_stray(leaf);
     // Why a copy: an op may hand the same tensor to two inputs, and the next backward adds in place.
     meta.grad = copy(dx);
   }
@@ -274,6 +282,17 @@ void set_grad_buffer(const Tensor& leaf, const Tensor& buffer) {
     meta.grad = moved;
   }
   meta.grad_buffer = buffer;
+}
+
+Tensors take_leaves_without_optimizer() {
+  Tensors out;
+  for (const auto& weak : strays) {
+    const Tensor leaf(weak.lock());
+    const bool told = std::any_of(out.begin(), out.end(), [&](const Tensor& t) { return t.same_as(leaf); });
+    if (leaf.defined() && !told && !make_meta(leaf).grad_buffer.defined()) out.push_back(leaf);
+  }
+  strays.clear();
+  return out;
 }
 
 void backward(const Tensor& root, const Tensor& seed, bool retain_graph) {

@@ -84,6 +84,10 @@ void on_gradient(const Tensor& tensor, TapeNode::Hook hook);
 // gradient moves there.
 void set_grad_buffer(const Tensor& leaf, const Tensor& buffer);
 
+// Leaves that received a gradient on this thread and have no such memory, so are in no optimizer;
+// forgets them.
+Tensors take_leaves_without_optimizer();
+
 // Walks the tape from `root`. See Tensor::backward. With `retain_graph` the tape stays for another
 // walk.
 void backward(const Tensor& root, const Tensor& seed = {}, bool retain_graph = false);

@@ -47,12 +47,8 @@ inline void product_tile(const Block<T>& b, int64_t first_pack) {
   const T* w = b.w;
   for (int64_t k = 0; k < b.taps; ++k, w += kRows) {
     int64_t tap = b.tap[k];
-    P pixels[kColumns];
-    for (int c = 0; c < kColumns; ++c) pixels[c] = loadu(x[c] + tap);
-    for (int r = 0; r < kRows; ++r) {
-      P weight(w[r]);
-      for (int c = 0; c < kColumns; ++c) sum[r][c] = fma(weight, pixels[c], sum[r][c]);
-    }
+    rank_one_update(
+        sum, [&](int r) { return P(w[r]); }, [&](int c) { return loadu(x[c] + tap); });
   }
   for (int r = 0; r < kRows; ++r) {
     for (int c = 0; c < kColumns; ++c) storeu(y + r * b.y_stride + c * P::lanes, sum[r][c]);

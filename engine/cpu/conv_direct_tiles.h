@@ -88,6 +88,30 @@ inline void fill_pixels(const ConvShape& s, const Strip& strip, int* pixels) {
   }
 }
 
+// The step of both kernels: sum[r][c] += row(r) * column(c). The longer side passes through one register,
+// so that the shorter side and the sums fill, but do not exceed, the register file.
+template <int kRows, int kColumns, class T, class Row, class Column>
+inline void rank_one_update(Pack<T> (&sum)[kRows][kColumns], Row row, Column column) {
+  constexpr bool kByRow = kRows >= kColumns;
+  constexpr int kOuter = kByRow ? kRows : kColumns, kInner = kByRow ? kColumns : kRows;
+  Pack<T> held[kInner];
+  for (int i = 0; i < kInner; ++i) {
+    if constexpr (kByRow) held[i] = column(i);
+    if constexpr (!kByRow) held[i] = row(i);
+    keep_in_register(held[i]);
+  }
+  for (int i = 0; i < kOuter; ++i) {
+    Pack<T> passing;
+    if constexpr (kByRow) passing = row(i);
+    if constexpr (!kByRow) passing = column(i);
+    keep_in_register(passing);
+    for (int j = 0; j < kInner; ++j) {
+      Pack<T>& s = kByRow ? sum[i][j] : sum[j][i];
+      s = fma(passing, held[j], s);
+    }
+  }
+}
+
 // Copies `count` contiguous elements in whole packs, the last one overlapping.
 template <class T>
 inline void copy_run(T* to, const T* from, int64_t count) {
@@ -100,16 +124,23 @@ inline void copy_run(T* to, const T* from, int64_t count) {
   storeu(to + count - lanes, loadu(from + count - lanes));
 }
 
+// `count` rows of one residue plane whose source rows exist. With stride 1 a pack of zeros makes
+// the left padding; what it writes too far is overwritten by the row itself, the next, or the slack.
 template <class T>
-inline void copy_padded_row(const ConvShape& s, const T* row, int64_t first, int64_t pitch, T* to) {
-  if (s.sw == 1) {
-    for (int64_t j = 0; j < s.pw; ++j) to[j] = T(0);
-    copy_run(to + s.pw, row, s.w);
+inline void copy_inner_rows(const ConvShape& s, const Strip& strip, const T* from, int64_t from_step,
+                            int64_t first_column, int64_t count, T* to) {
+  if (s.sw == 1 && s.pw <= Pack<T>::lanes) {
+    for (; count > 0; --count, from += from_step, to += strip.pitch) {
+      storeu(to, Pack<T>(T(0)));
+      copy_run(to + s.pw, from, s.w);
+    }
     return;
   }
-  for (int64_t j = 0; j < pitch; ++j) {
-    int64_t x = j * s.sw + first;
-    to[j] = x >= 0 && x < s.w ? row[x] : T(0);
+  for (; count > 0; --count, from += from_step, to += strip.pitch) {
+    for (int64_t j = 0; j < strip.pitch; ++j) {
+      int64_t x = j * s.sw + first_column;
+      to[j] = x >= 0 && x < s.w ? from[x] : T(0);
+    }
   }
 }
 
@@ -117,20 +148,19 @@ inline void copy_padded_row(const ConvShape& s, const T* row, int64_t first, int
 template <class T>
 void copy_padded(const ConvShape& s, const Strip& strip, const T* x, int64_t c_count,
                  int64_t first_row, T* to) {
-  for (int64_t c = 0; c < c_count; ++c, x += s.h * s.w) {
-    T* row = to + c * strip.channel;
-    T* end = row + strip.channel;
+  for (int64_t c = 0; c < c_count; ++c, x += s.h * s.w, to += strip.channel) {
     for (int64_t residue = 0; residue < s.sh * s.sw; ++residue) {
-      for (int64_t i = 0; i < strip.plane_rows; ++i, row += strip.pitch) {
-        int64_t y = (first_row + i) * s.sh + residue / s.sw - s.ph;
-        if (y < 0 || y >= s.h) {
-          std::fill(row, row + strip.pitch, T(0));
-        } else {
-          copy_padded_row(s, x + y * s.w, residue % s.sw - s.pw, strip.pitch, row);
-        }
-      }
+      // Plane row i holds input row top + i * sh; rows [begin, end) of the plane exist in the input.
+      int64_t top = first_row * s.sh + residue / s.sw - s.ph;
+      int64_t begin = std::min(strip.plane_rows, top < 0 ? ceil_div(-top, s.sh) : 0);
+      int64_t end = std::clamp(ceil_div(s.h - top, s.sh), begin, strip.plane_rows);
+      T* plane = to + residue * strip.plane;
+      std::fill(plane, plane + begin * strip.pitch, T(0));
+      copy_inner_rows(s, strip, x + (top + begin * s.sh) * s.w, s.sh * s.w, residue % s.sw - s.pw,
+                      end - begin, plane + begin * strip.pitch);
+      std::fill(plane + end * strip.pitch, plane + strip.plane, T(0));
     }
-    std::fill(row, end, T(0));
+    std::fill(to + s.sh * s.sw * strip.plane, to + strip.channel, T(0));
   }
 }
 

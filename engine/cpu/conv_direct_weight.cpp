@@ -41,12 +41,9 @@ inline void contract_tile(const Block<T>& b, int64_t first_tap) {
   const T* dy = b.dy;
   for (int64_t p = 0; p < b.packs; ++p, dy += kRows * P::lanes) {
     int64_t pixel = b.pixel[p];
-    P column[kColumns];
-    for (int c = 0; c < kColumns; ++c) column[c] = loadu(x[c] + pixel);
-    for (int r = 0; r < kRows; ++r) {
-      P row = loadu(dy + r * P::lanes);
-      for (int c = 0; c < kColumns; ++c) sum[r][c] = fma(row, column[c], sum[r][c]);
-    }
+    rank_one_update(
+        sum, [&](int r) { return loadu(dy + r * P::lanes); },
+        [&](int c) { return loadu(x[c] + pixel); });
   }
   T* dw = b.dw + first_tap;
   for (int r = 0; r < kRows; ++r) {
@@ -69,7 +66,9 @@ constexpr auto block_table(std::integer_sequence<int, kRows...>) {
 template <class T>
 inline constexpr auto kBlockTable = block_table<T>(std::make_integer_sequence<int, kMaxRows>());
 
-inline constexpr int64_t kPacksPerGroup = 64;             // enough to hide the adding of lanes
+inline constexpr int64_t kMinPacks = 64;                  // per chunk: hides the adding of lanes
+inline constexpr int64_t kPacksPerGroup = 96;             // 6 rows of dy: 18 KiB of L1
+inline constexpr int64_t kPacksPerStrip = 128;
 inline constexpr int64_t kCopyBytes = 160 * 1024;         // of L2
 inline constexpr int64_t kMaxChunks = 16;
 inline constexpr int64_t kPartialBytes = 16 * 1024 * 1024;
@@ -101,7 +100,7 @@ struct Plan {
 };
 
 int64_t strips_for(const ConvShape& s, int lanes) {
-  int64_t rows = std::max<int64_t>(1, 2 * kPacksPerGroup * lanes / s.ow);
+  int64_t rows = std::max<int64_t>(1, kPacksPerStrip * lanes / s.ow);
   return ceil_div(s.oh, rows);
 }
 
@@ -118,9 +117,9 @@ Plan<T>::Plan(const ConvShape& shape, int thread_count, void* base)
   packs = strip.packs(s, strip.rows);
   int64_t most = std::max<int64_t>(1, kPartialBytes / (s.o * filter * int64_t(sizeof(T))));
   chunk_images = std::max(ceil_div(s.n, std::min(kMaxChunks, most)),
-                          std::min(s.n, ceil_div(kPacksPerGroup, strips * packs)));
+                          std::min(s.n, ceil_div(kMinPacks, strips * packs)));
   chunks = ceil_div(s.n, chunk_images);
-  group = strips > 1 ? 1 : std::min(chunk_images, ceil_div(kPacksPerGroup, packs));
+  group = strips > 1 ? 1 : std::clamp<int64_t>(kPacksPerGroup / packs, 1, chunk_images);
   int64_t room = kCopyBytes / (group * strip.channel * int64_t(sizeof(T)));
   c_block = ceil_div(s.c, ceil_div(s.c, std::max<int64_t>(1, room)));
   bool balanced = chunks % threads == 0;

@@ -122,6 +122,17 @@ inline void storeu(T* p, Pack<T> a) {
   std::memcpy(p, &a.v, sizeof a.v);
 }
 
+// Makes the compiler load once and reuse the register. Why: g++ 12 otherwise repeats the load as a memory
+// operand of each use, which saturates the load ports of a multiply-add loop.
+template <class T>
+inline void keep_in_register([[maybe_unused]] Pack<T>& a) {
+#if defined(__AVX512F__)
+  asm("" : "+v"(a.v));
+#elif defined(__SSE2__)
+  asm("" : "+x"(a.v));
+#endif
+}
+
 // Lanes 0 .. n-1 come from p, the others hold `fill`; reads nothing past p + n.
 template <class T>
 inline Pack<T> load_partial(const T* p, int n, T fill = T(0)) {

@@ -100,6 +100,9 @@ def uniform(shape, bound, gen):
     return ((torch.rand(shape, generator=gen, dtype=torch.float64) * 2 - 1) * bound).float().double()
 
 
+GAIN = 1.0
+
+
 def draw(layer, gen, outputs, checks):
     """Draw the layer's weights; draw the rows with near-ties again until there are none.
     outputs(rows): the layer's outputs for these rows, after norm. checks: (op, map to its input)."""
@@ -108,7 +111,7 @@ def draw(layer, gen, outputs, checks):
     with torch.no_grad():
         while len(rows):
             for p in (layer.weight, layer.bias):
-                p[rows] = uniform(p[rows].shape, fan_in**-0.5, gen)
+                p[rows] = uniform(p[rows].shape, GAIN * fan_in**-0.5, gen)
             y, bad = outputs(rows), torch.zeros(len(rows), dtype=torch.bool)
             for name, to_input in checks:
                 x = to_input(y)
