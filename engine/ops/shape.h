@@ -35,7 +35,7 @@ struct Copy {  // the same values in memory of their own
   static constexpr std::string_view name = "copy", kind = "Identity";
   bool operator==(const Copy&) const = default;
   Attrs attrs(Specs) const { return {}; }
-  SpecList infer(Specs in, bool) const { return {in[0]}; }
+  SpecList infer(Specs in, bool grad) const;
   Cost cost(Specs in, Specs out) const { return streaming_cost(0, in, out); }
   void backward(const Saved&, Ins dy, Grads& grads) const { grads.set(0, dy[0]); }
 };
