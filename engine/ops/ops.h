@@ -2,6 +2,7 @@
 // ask each op for its row in the table. A pointwise op is listed in pointwise.h alone.
 #pragma once
 #include "engine/ops/create.h"
+#include "engine/ops/optim.h"
 #include "engine/ops/pointwise.h"
 #include "engine/ops/reduce.h"
 #include "engine/ops/shape.h"
@@ -10,17 +11,33 @@
 namespace glassbox::ops {
 
 // Ops with kernels of their own, one a line, a family at a time.
+// clang-format off
 using HeavyOps = OpList<
     // create
-    Full, Arange, Linspace,
+    Full,
+    Arange,
+    Linspace,
     // shape
-    Reshape, Select, Copy, Permute, Slice, SliceGrad, Concat, Pad, Expand,
+    Reshape,
+    Select,
+    Copy,
+    Permute,
+    Slice,
+    SliceGrad,
+    Concat,
+    Pad,
+    Expand,
     // reduce
-    Sum, Mean,
+    Sum,
+    Mean,
     // update
-    Assign, AddTo,
+    Assign,
+    AddTo,
+    Sgd,
     // pointwise in its own way
-    Where, Cast>;
+    Where,
+    Cast>;
+// clang-format on
 
 namespace detail {
 template <class... Lists>
