@@ -1,6 +1,7 @@
 #include "engine/autograd/tape.h"
 
 #include <algorithm>
+#include <atomic>
 #include <queue>
 #include <unordered_map>
 
@@ -14,7 +15,7 @@ namespace glassbox {
 namespace {
 
 thread_local bool grad_mode = true;
-thread_local std::uint64_t next_sequence = 1;
+std::atomic<std::uint64_t> next_sequence{1};  // of all threads: they may share an expression
 
 // The tape's part of a tensor.
 struct TapeMeta final : AutogradMeta {
@@ -213,7 +214,7 @@ void tape_link(const OpType& type, const void* op, Ins in, Outs out, int recorde
   for (const Tensor& y : out) any = any || is_floating(y.dtype());
   if (!any) return;
   auto node = std::make_shared<TapeNode>();
-  node->sequence = next_sequence++;
+  node->sequence = next_sequence.fetch_add(1, std::memory_order_relaxed);
   node->op = AnyOp(type, type.copy(op));
   node->recorded_node = recorded_node;
   std::uint32_t wanted = 0;
