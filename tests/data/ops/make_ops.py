@@ -479,7 +479,8 @@ def reductions():
                 continue
             x, k = (2, 3, 4, 2), {"keepdim": keepdim}
             full = dim is None
-            add("sum", name, lambda t: t.sum() if full else t.sum(dim, **k), randn(*x), dim, keepdim)
+            add("sum", name, lambda t: t.sum() if full else t.sum(dim, **k), randn(*x), dim,
+                keepdim)
             add("mean", name, lambda t: t.mean() if full else t.mean(dim, **k), randn(*x), dim,
                 keepdim)
             for op, f in (("max", torch.amax), ("min", torch.amin)):
@@ -605,4 +606,4 @@ if __name__ == "__main__":
     print(f"{len(CASES)} cases of {len(ops)} ops: {' '.join(ops)}")
     save(HERE / "ops.safetensors", TENSORS, {"torch": torch.__version__.split("+")[0],
                                              "ops": " ".join(ops)})
-    save_json(HERE / "cases.json", CASES)
+    save_json(HERE / "cases.json", CASES, levels=1)

@@ -21,14 +21,14 @@ net also has one step with dropout, from init/, on batch 0, the masks given:
 Near-ties: a max pool whose two best values are almost equal, or a relu whose input is almost 0,
 may choose differently in f32, and moves every gradient before it by about 1e-3. So the first batch
 has none at init/: in every window the best value exceeds the second by more than MARGIN times the
-best, and every relu input exceeds MARGIN times the root mean square of its channel. Windows whose best two
-are both exactly 0 (after a relu, or dropped) do not count: no gradient passes there. The metadata
-says batchI.tie_free for all batches, at init/, and how many near-ties there are.
-How: weights are drawn uniformly, and the output channels that have a near-tie are drawn again, layer
-by layer. Scale and shift of batch norm are drawn away from 1 and 0. CifarModel's convolutions are
-drawn wider than by default, and its last batch norm smaller, to make the 20 steps well conditioned:
-with default weights the steps that follow amplify one flipped tie to 1e-2 in the loss, PyTorch's own
-f32 run included; with these, PyTorch's f32 losses stay within 1e-3 of its f64 losses.
+best, and every relu input exceeds MARGIN times the root mean square of its channel. Windows whose
+best two are both exactly 0 (after a relu, or dropped) do not count: no gradient passes there. The
+metadata says batchI.tie_free for all batches, at init/, and how many near-ties there are.
+How: weights are drawn uniformly, and the output channels that have a near-tie are drawn again,
+layer by layer. Scale and shift of batch norm are drawn away from 1 and 0. CifarModel's convolutions
+are drawn wider than by default, and its last batch norm smaller, to make the 20 steps well
+conditioned: with default weights the later steps amplify one flipped tie to 1e-2 in the loss, in
+PyTorch's own f32 run too; with these, PyTorch's f32 losses stay within 1e-3 of its f64 losses.
 
 The bias of a convolution in front of a batch norm has gradient 0; what the file holds is rounding.
 
@@ -73,18 +73,16 @@ def near_ties(name, x):
 
 
 class Watch(TorchFunctionMode):
-    """Counts the near-ties of every relu and max pool that runs, and the values it looked at."""
+    """Counts the near-ties of every relu and max pool that runs. calls: how many ran."""
 
     def __init__(self):
         super().__init__()
-        self.ties = self.seen = self.calls = 0
+        self.ties = self.calls = 0
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
         name = func.__name__
         if name in ("relu", "max_pool2d", "adaptive_max_pool2d"):
-            found = near_ties(name, args[0].detach())
-            self.ties += int(found.sum())
-            self.seen += found.numel()
+            self.ties += int(near_ties(name, args[0].detach()).sum())
             self.calls += 1
         return func(*args, **(kwargs or {}))
 
@@ -100,12 +98,13 @@ def count_ties(model, calls, *args):
 
 def uniform(shape, bound, gen):
     """Uniform in (-bound, bound), rounded to f32."""
-    return ((torch.rand(shape, generator=gen, dtype=torch.float64) * 2 - 1) * bound).float().double()
+    x = torch.rand(shape, generator=gen, dtype=torch.float64) * 2 - 1
+    return (x * bound).float().double()
 
 
 def draw(layer, gen, outputs, checks, gain=1.0):
     """Draw the layer's weights; draw the rows with near-ties again until there are none.
-    outputs(rows): the layer's outputs for these rows, after norm. checks: (op, map to its input)."""
+    outputs(rows): these rows' outputs, after norm. checks: (op, map from outputs to its input)."""
     fan_in = layer.weight[0].numel()
     rows = torch.arange(layer.weight.shape[0])
     with torch.no_grad():
@@ -215,7 +214,8 @@ def train(model, loss_of, images, labels):
 
 
 def about(model, images, calls):
-    facts = {"lr": 0.01, "momentum": 0.9, "margin": MARGIN, "torch": torch.__version__.split("+")[0]}
+    facts = {"lr": 0.01, "momentum": 0.9, "margin": MARGIN}
+    facts["torch"] = torch.__version__.split("+")[0]
     for i in range(BATCHES):
         ties = count_ties(model, calls, to_input(images[i]))
         facts |= {f"batch{i}.tie_free": str(ties == 0).lower(), f"batch{i}.near_ties": ties}
@@ -284,8 +284,8 @@ def make_sgd():
             sgd.step()
             for i, p in enumerate(params):
                 history[f"{case}/p{i}"].append(p.detach().clone())
-                buffer = sgd.state[p].get("momentum_buffer")
-                history[f"{case}/m{i}"].append(torch.zeros_like(p) if buffer is None else buffer.clone())
+                m = sgd.state[p].get("momentum_buffer")
+                history[f"{case}/m{i}"].append(torch.zeros_like(p) if m is None else m.clone())
         out |= {k: torch.stack(v) for k, v in history.items() if "/p" in k or "momentum" in options}
         out[f"{case}/options"] = torch.tensor([float(options.get(n, 0)) for n in names],
                                               dtype=torch.float64)

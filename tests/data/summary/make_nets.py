@@ -1,8 +1,9 @@
-"""What torchsummary 1.5.1 prints for twenty nets, byte for byte.
+"""What torchsummary 1.5.1 prints for 38 nets, byte for byte: 18 designed ones, one per
+question, and 20 drawn ones.
 
 Writes nets.json beside this script: [{"name", "inputs", "net", "text"}, ...]. inputs: one shape per
-input, without the batch. text: all that summary(net, inputs, device="cpu") prints, last newline too.
-Before that it prints the article's three tables and compares them with ../golden/*.txt.
+input, without the batch. text: all that summary(net, inputs, device="cpu") prints, to the last
+newline. Before that it prints the article's three tables and compares them with ../golden/*.txt.
 
 net is a tree of nodes, {"kind": KIND, ...}:
   Conv2d             in, out, kernel; stride 1, padding 0, dilation 1, groups 1, bias true
@@ -26,15 +27,15 @@ The kinds below are modules of a user's own; the kind is the class name:
   TwoInput           left, right, tail: tail(concat(left(x0), right(x1)) on axis 1)
   AdaptivelyRecalibratedResidualBlock   as Residual; a name wider than its column
 Any node may have
-  id                 a name; {"kind": "Shared", "ref": id}, later in the tree, is the same module again
+  id                 a name; {"kind": "Shared", "ref": id}, later in the tree, is the same module
   frozen             true: none of the node's parameters is trained, its descendants' included; or a
                      list of names: these parameters of the node itself
 Children are registered in the order in which they are called; spare after used, shortcut before
 body, left, right, tail.
 
 Left out, because torchsummary 1.5.1 crashes on it: inputs of unequal rank (a ragged np.prod), a
-module that takes a tuple, tuples of unequal rank, nested tuples, tensors without axes, a net without
-any parameter or whose only module is the root.
+module that takes a tuple, tuples of unequal rank, nested tuples, outputs without axes, a net in
+which no module with a row has a weight or bias.
 """
 
 import contextlib
@@ -409,8 +410,9 @@ if __name__ == "__main__":
     setup()
     check_golden()
     nets = list(designed())
-    nets += [(f"random_{seed}", *random_net(seed)) for seed in range(1, 21 - len(nets))]
-    assert len(nets) == 20
+    nets += [(f"random_{seed}", *random_net(seed)) for seed in range(1, 21)]
+    assert len(nets) == 38
     save_json(HERE / "nets.json", [
         {"name": name, "inputs": [list(i) for i in inputs], "net": net,
-         "text": printed(build(json.loads(json.dumps(net))), inputs)} for name, inputs, net in nets])
+         "text": printed(build(json.loads(json.dumps(net))), inputs)}
+        for name, inputs, net in nets])
