@@ -2,6 +2,7 @@
 // ask each op for its row in the table. A pointwise op is listed in pointwise.h alone.
 #pragma once
 #include "engine/ops/create.h"
+#include "engine/ops/matmul.h"
 #include "engine/ops/pointwise.h"
 #include "engine/ops/reduce.h"
 #include "engine/ops/shape.h"
@@ -17,6 +18,8 @@ using HeavyOps = OpList<
     Reshape, Select, Copy, Permute, Slice, SliceGrad, Concat, Pad, Expand,
     // reduce
     Sum, Mean,
+    // matmul
+    MatMul, Linear,
     // update
     Assign, AddTo,
     // pointwise in its own way
