@@ -1,0 +1,60 @@
+// AllOps: every op of the library. The CUDA library fills its kernels in this order, and the tests
+// ask each op for its row in the table. A pointwise op is listed in pointwise.h alone.
+#pragma once
+#include "engine/ops/create.h"
+#include "engine/ops/matmul.h"
+#include "engine/ops/pointwise.h"
+#include "engine/ops/reduce.h"
+#include "engine/ops/shape.h"
+#include "engine/ops/update.h"
+
+namespace glassbox::ops {
+
+// Ops with kernels of their own, one a line, a family at a time.
+using HeavyOps = OpList<
+    // create
+    Full, Arange, Linspace,
+    // shape
+    Reshape, Select, Copy, Permute, Slice, SliceGrad, Concat, Pad, Expand,
+    // reduce
+    Sum, Mean,
+    // matmul
+    MatMul, Linear,
+    // update
+    Assign, AddTo,
+    // pointwise in its own way
+    Where, Cast>;
+
+namespace detail {
+template <class... Lists>
+struct Join;
+template <class... Ops>
+struct Join<OpList<Ops...>> {
+  using type = OpList<Ops...>;
+};
+template <class... A, class... B, class... Rest>
+struct Join<OpList<A...>, OpList<B...>, Rest...> : Join<OpList<A..., B...>, Rest...> {};
+
+template <class List>
+struct GradsOf;
+template <class... F>
+struct GradsOf<OpList<F...>> {
+  using type = OpList<PointwiseGrad<F>...>;
+};
+}  // namespace detail
+
+using AllOps =
+    detail::Join<HeavyOps, UnaryOps, detail::GradsOf<UnaryOps>::type, BinaryOps, CompareOps>::type;
+
+// Calls f.template operator()<Op>() for each op of the list, in order:
+//     for_each_op([]<class Op>() { std::cout << Op::name << '\n'; });
+template <class... Ops, class F>
+void for_each_op(OpList<Ops...>, F&& f) {
+  (f.template operator()<Ops>(), ...);
+}
+template <class F>
+void for_each_op(F&& f) {
+  for_each_op(AllOps{}, f);
+}
+
+}  // namespace glassbox::ops
