@@ -41,8 +41,9 @@ enum Label : uint8_t {
   dots,
 };
 
-// Independent streams of one image's (or one block of labels') randomness.
-enum class Stream : uint32_t { labels, scene, noise };
+// Streams of randomness, apart from each other and, not being 0, from the loader's words of
+// (seed, index, epoch), so that a set and a training with one seed share no draw.
+enum class Stream : uint32_t { scene = 1, noise, labels };
 
 // The draws of one stream, in order.
 class Draws {
