@@ -6,6 +6,7 @@
 #include "engine/ops/pointwise.h"
 #include "engine/ops/reduce.h"
 #include "engine/ops/shape.h"
+#include "engine/ops/softmax.h"
 #include "engine/ops/update.h"
 
 namespace glassbox::ops {
@@ -20,6 +21,9 @@ using HeavyOps = OpList<
     Sum, Mean,
     // matmul
     MatMul, Linear,
+    // softmax
+    Softmax, SoftmaxGrad, LogSoftmax, LogSoftmaxGrad, NllLoss, NllLossGrad, CrossEntropy,
+    CrossEntropyGrad,
     // update
     Assign, AddTo,
     // pointwise in its own way
