@@ -29,13 +29,8 @@ double sum_exp(const T* x, std::int64_t n, T shift) {
   Pack<double> low(0.0), high(0.0);
   for (std::int64_t i = 0; i < n; i += lanes) {
     const int rest = static_cast<int>(std::min<std::int64_t>(lanes, n - i));
-    // The lanes past the end are e^-infinity = 0.
-    Pack<T> e = exp(load_partial(x + i, rest, lowest) - Pack<T>(shift));
-    if (rest < lanes) {
-      T lane[lanes];
-      storeu(lane, e);
-      e = load_partial(lane, rest);
-    }
+    // The lanes past the end add e^-infinity = 0.
+    const Pack<T> e = exp(load_partial(x + i, rest, lowest) - Pack<T>(shift));
     add_double(low, high, e);
   }
   return horizontal_sum(low + high);
