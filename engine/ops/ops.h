@@ -1,6 +1,7 @@
 // AllOps: every op of the library. The CUDA library fills its kernels in this order, and the tests
 // ask each op for its row in the table. A pointwise op is listed in pointwise.h alone.
 #pragma once
+#include "engine/ops/conv.h"
 #include "engine/ops/create.h"
 #include "engine/ops/pointwise.h"
 #include "engine/ops/reduce.h"
@@ -15,6 +16,8 @@ using HeavyOps = OpList<
     Full, Arange, Linspace,
     // shape
     Reshape, Select, Copy, Permute, Slice, SliceGrad, Concat, Pad, Expand,
+    // conv
+    Conv2d, Conv2dGradInput, Conv2dGradWeight,
     // reduce
     Sum, Mean,
     // update
