@@ -180,6 +180,8 @@ class AnyOp {
 };
 
 // Helpers for infer: each throws Error in the op's name with the operands' specs.
+// The first `count` inputs are there; all of them by default.
+void check_defined(std::string_view op, Specs in, std::size_t count = SIZE_MAX);
 void check_floating(std::string_view op, Specs in);
 void check_same_dtype(std::string_view op, Specs in);
 void check_rank(std::string_view op, std::string_view operand, const Spec& spec, int rank);

@@ -3,6 +3,7 @@
 #pragma once
 #include "engine/ops/conv.h"
 #include "engine/ops/create.h"
+#include "engine/ops/matmul.h"
 #include "engine/ops/pointwise.h"
 #include "engine/ops/reduce.h"
 #include "engine/ops/shape.h"
@@ -20,6 +21,8 @@ using HeavyOps = OpList<
     Conv2d, Conv2dGradInput, Conv2dGradWeight,
     // reduce
     Sum, Mean,
+    // matmul
+    MatMul, Linear,
     // update
     Assign, AddTo,
     // pointwise in its own way
