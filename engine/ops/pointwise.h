@@ -435,7 +435,7 @@ template <PointwiseUnary F>
 struct PointwiseGrad {
   static constexpr std::string_view name{detail::grad_name<F>.data(), F::name.size() + 5};
   static constexpr std::string_view kind{detail::grad_kind<F>.data(), F::kind.size() + 4};
-  F f;
+  F f = {};
   bool operator==(const PointwiseGrad&) const = default;
   Attrs attrs(Specs in) const { return f.attrs(in); }
   SpecList infer(Specs in, bool) const {

@@ -226,11 +226,11 @@ TEST_CASE("op table: a gradient that is wrong by a hundredth is caught") {
         by_input[input] = !gradcheck(sample.op, sample.inputs, options).ok;
       }
     }
-    for (const auto& [input, was_caught] : by_input) {
-      INFO(row.op, ", input ", input);
-      CHECK(was_caught);
+    for (const auto& entry : by_input) {
+      INFO(row.op, ", input ", entry.first);
+      CHECK(entry.second);
       ++mutations;
-      caught += was_caught;
+      caught += entry.second;
     }
   }
   std::printf("op table: %d of %d mutations caught\n", caught, mutations);

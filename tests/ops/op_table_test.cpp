@@ -63,7 +63,8 @@ TEST_CASE("op table: every op has one row, in full") {
     CHECK(op_type<Op>().name == Op::name);
     CHECK_FALSE(op_type<Op>().kind.empty());
   });
-  for (const auto& [op, count] : rows) CHECK_MESSAGE(ops.contains(op), op, " is not in AllOps");
+  for (const Row& row : all_rows())
+    CHECK_MESSAGE(ops.contains(row.op), row.op, " is not in AllOps");
   std::printf("op table: %zu ops, of them %d gradients and %d updates; %d samples\n", ops.size(),
               gradients, updates, samples);
 }
@@ -198,8 +199,8 @@ TEST_CASE("op table: every option is off its default in some sample") {
         varied[attr.name] = varied[attr.name] || !attr.is_default;
       }
     }
-    for (const auto& [name, off_default] : varied) {
-      CHECK_MESSAGE(off_default, "option ", name, " is at its default in every sample");
+    for (const auto& option : varied) {
+      CHECK_MESSAGE(option.second, "option ", option.first, " is at its default in every sample");
     }
   }
 }
