@@ -44,6 +44,7 @@ const std::vector<Part>& parts() {
         {"engine/io", ops},
         {"engine/cpu", ops},
         {"engine/cuda", ops},
+        {"engine/engine", engine},  // all of it in one header, for programs
         {"layers", engine},
         {"viz", layers},
         {"datasets", engine},
@@ -178,8 +179,10 @@ TEST_CASE("the check of the arrows sees what is wrong") {
   CHECK(allowed("viz/summary.cpp", "#include \"layers/module.h\""));
   CHECK(allowed("engine/core/tensor.h", "// #include \"viz/summary.h\""));
   CHECK(allowed("engine/core/tensor.h", "#define include"));
+  CHECK(allowed("engine/engine.h", "#include \"engine/optim/sgd.h\""));
 
   CHECK_FALSE(allowed("engine/core/tensor.h", "#include \"engine/op.h\""));
+  CHECK_FALSE(allowed("layers/conv.h", "#include \"engine/engine.h\""));
   CHECK_FALSE(allowed("engine/op.h", "#include \"engine/ops/conv.h\""));
   CHECK_FALSE(allowed("engine/op.h", "#include \"engine/apply.h\""));
   CHECK_FALSE(allowed("engine/autograd/tape.h", "#include \"engine/apply.h\""));

@@ -1,7 +1,7 @@
-// Direct 2-d convolution on raw dense NCHW arrays, without im2col: y[n,o,:,:] = b[o] + sum over c, i, j
-// of w[o,c,i,j] * x[n, c, y*sh + i*dh - ph, x*sw + j*dw - pw].
-// Contract: nothing is allocated, the caller gives a block of `..._scratch()` bytes aligned to 64, which
-// needs no initial value; no argument may overlap another; results are bit-equal for every `threads`.
+// Direct 2-d convolution on raw dense NCHW arrays, without im2col: y[n,o,:,:] = b[o] + sum over c,
+// i, j of w[o,c,i,j] * x[n, c, y*sh + i*dh - ph, x*sw + j*dw - pw]. Contract: nothing is allocated,
+// the caller gives a block of `..._scratch()` bytes aligned to 64, which needs no initial value; no
+// argument may overlap another; results are bit-equal for every `threads`.
 #pragma once
 
 #include <cstddef>

@@ -1,15 +1,14 @@
-// Direct convolution, forward and input gradient (the same product with flipped, transposed weights).
-// Memory access: a unit of work is (image, strip of rows, range of output channels). It copies a block
-// of input channels, zero-padded, into a buffer that stays in the L2 cache, then for each block of
-// kRows output channels (its packed weights stay in L1) runs over all pixels of the strip. The inner
-// loop holds kRows x kColumns packs of outputs in registers and per tap loads kColumns packs of pixels
-// and broadcasts kRows adjacent weights. Every output is summed by one thread in one fixed order.
-#include <omp.h>
-
+// Direct convolution, forward and input gradient (the same product with flipped, transposed
+// weights). Memory access: a unit of work is (image, strip of rows, range of output channels). It
+// copies a block of input channels, zero-padded, into a buffer that stays in the L2 cache, then for
+// each block of kRows output channels (its packed weights stay in L1) runs over all pixels of the
+// strip. The inner loop holds kRows x kColumns packs of outputs in registers and per tap loads
+// kColumns packs of pixels and broadcasts kRows adjacent weights. Every output is summed by one
+// thread in one fixed order.
 #include <array>
 #include <utility>
 
-#include "conv_direct_tiles.h"
+#include "engine/cpu/conv_direct_tiles.h"
 
 namespace glassbox::cpu {
 inline namespace GLASSBOX_CPU_LEVEL {
@@ -19,16 +18,16 @@ namespace {
 // One block of output channels over one strip.
 template <class T>
 struct Block {
-  int64_t taps;            // of this block of input channels
+  int64_t taps;  // of this block of input channels
   const int* tap;
   const int* pixel;
   int64_t packs;
-  const T* x;              // padded copy
-  const T* w;              // [taps][rows]
-  T* y;                    // row r of the block at y + r * y_stride, packs adjacent
+  const T* x;  // padded copy
+  const T* w;  // [taps][rows]
+  T* y;        // row r of the block at y + r * y_stride, packs adjacent
   int64_t y_stride;
-  const T* bias;           // null: none
-  bool accumulate;         // add to y instead of starting from the bias
+  const T* bias;    // null: none
+  bool accumulate;  // add to y instead of starting from the bias
 };
 
 template <class T, int kRows, int kColumns>
@@ -40,8 +39,8 @@ inline void product_tile(const Block<T>& b, int64_t first_pack) {
   for (int c = 0; c < kColumns; ++c) x[c] = b.x + b.pixel[first_pack + c];
   for (int r = 0; r < kRows; ++r) {
     for (int c = 0; c < kColumns; ++c) {
-      sum[r][c] = b.accumulate ? loadu(y + r * b.y_stride + c * P::lanes)
-                               : P(b.bias ? b.bias[r] : T(0));
+      sum[r][c] =
+          b.accumulate ? loadu(y + r * b.y_stride + c * P::lanes) : P(b.bias ? b.bias[r] : T(0));
     }
   }
   const T* w = b.w;
@@ -83,17 +82,17 @@ template <class T>
 struct Plan {
   ConvShape s;
   int threads;
-  int64_t window;      // kh * kw
-  int64_t c_block;     // input channels copied at a time
+  int64_t window;   // kh * kw
+  int64_t c_block;  // input channels copied at a time
+  RowBlocks blocks;
   int64_t strips;
   Strip strip;
-  RowBlocks blocks;
-  int64_t parts;       // ranges of output-channel blocks per (image, strip)
-  bool staged;         // results go through a buffer, because packs do not match rows of y
+  int64_t parts;  // ranges of output-channel blocks per (image, strip)
+  bool staged;    // results go through a buffer, because packs do not match rows of y
   int* tap;
   int* pixel;
   T* weights;
-  T* buffers;          // per thread: padded copy, then stage
+  T* buffers;  // per thread: padded copy, then stage
   int64_t copy_size, stage_stride, buffer_size;
   size_t scratch;
 
@@ -103,23 +102,29 @@ struct Plan {
   void unstage(const T* stage, int64_t rows, const T* bias, bool accumulate, T* y) const;
 };
 
-inline constexpr int64_t kTapsPerBlock = 640;         // 6 rows of weights: 15 KiB of L1
-inline constexpr int64_t kCopyBytes = 192 * 1024;     // of L2
+inline constexpr int64_t kTapsPerBlock = 640;      // 6 rows of weights: 15 KiB of L1
+inline constexpr int64_t kCopyBytes = 192 * 1024;  // of L2
 
 int64_t channels_per_block(const ConvShape& s) {
   return ceil_div(s.c, ceil_div(s.c * s.kh * s.kw, kTapsPerBlock));
 }
 
-int64_t strips_for(const ConvShape& s, int64_t c_block, int64_t element_size) {
+// As many as keep a copy in cache, and more where images and channel blocks cannot feed the
+// threads.
+int64_t strips_for(const ConvShape& s, int64_t c_block, int64_t blocks, int threads,
+                   int64_t element_size) {
   int64_t row = c_block * (s.w + 2 * s.pw) * s.sh * element_size;
   int64_t rows = std::max<int64_t>(1, kCopyBytes / row - (s.kh - 1) * s.dh / s.sh);
-  return ceil_div(s.oh, rows);
+  int64_t strips = ceil_div(s.oh, rows);
+  bool fed = blocks >= 4 * threads || s.n * strips % threads == 0 || s.n * strips >= 8 * threads;
+  return fed ? strips : std::min(s.oh, round_up(strips, threads));
 }
 
-// Few units for the threads: split the output channels too (the copies are then made once per part).
+// Few units for the threads: split the output channels too (the copies are then made once per
+// part).
 int64_t parts_for(int64_t units, int64_t blocks, int threads) {
-  bool balanced = units % threads == 0 || units >= 8 * threads;
-  return balanced ? 1 : std::min<int64_t>(blocks, threads);
+  bool fed = units % threads == 0 || units >= 8 * threads || blocks < 4 * threads;
+  return fed ? 1 : threads;
 }
 
 template <class T>
@@ -128,9 +133,9 @@ Plan<T>::Plan(const ConvShape& shape, int thread_count, void* base)
       threads(std::max(1, thread_count)),
       window(s.kh * s.kw),
       c_block(channels_per_block(s)),
-      strips(strips_for(s, c_block, sizeof(T))),
-      strip(s, Pack<T>::lanes, ceil_div(s.oh, strips)),
-      blocks(s.o) {
+      blocks(s.o),
+      strips(strips_for(s, c_block, blocks.count, threads, sizeof(T))),
+      strip(s, Pack<T>::lanes, ceil_div(s.oh, strips)) {
   strips = ceil_div(s.oh, strip.rows);
   parts = parts_for(s.n * strips, blocks.count, threads);
   staged = strip.flat || s.ow % strip.lanes != 0;
@@ -152,27 +157,32 @@ void Plan<T>::pack_weights(const T* w, const WeightLayout& layout) const {
   for (int64_t block = 0; block < blocks.count; ++block) {
     int64_t o = blocks.begin(block);
     int rows = blocks.rows(block);
-    T* to = weights + o * s.c * window;
-    for (int64_t c = 0; c < s.c; ++c) {
-      for (int64_t t = 0; t < window; ++t) {
-        const T* from = w + layout.base + o * layout.o_stride + c * layout.c_stride + t * layout.t_stride;
-        for (int r = 0; r < rows; ++r) *to++ = from[r * layout.o_stride];
+    T* packed = weights + o * s.c * window;
+    for (int r = 0; r < rows; ++r) {
+      for (int64_t c = 0; c < s.c; ++c) {
+        const T* from = w + layout.base + (o + r) * layout.o_stride + c * layout.c_stride;
+        T* to = packed + c * window * rows + r;
+        for (int64_t t = 0; t < window; ++t) to[t * rows] = from[t * layout.t_stride];
       }
     }
   }
 }
 
-// Moves one channel of a staged strip to its rows of y.
+// Moves one channel of a staged strip to its rows of y. The last pack of a row overlaps the one
+// before, so it is summed before anything is stored.
 template <class T>
 void Plan<T>::unstage(const T* stage, int64_t rows, const T* bias, bool accumulate, T* y) const {
   constexpr int lanes = Pack<T>::lanes;
-  T initial = bias ? *bias : T(0);
+  const Pack<T> initial(bias ? *bias : T(0));
   for (int64_t r = 0; r < rows; ++r, stage += strip.row_step, y += s.ow) {
-    int64_t j = 0;
-    for (; j + lanes <= s.ow; j += lanes) {
-      storeu(y + j, (accumulate ? loadu(y + j) : Pack<T>(initial)) + loadu(stage + j));
+    if (s.ow < lanes) {
+      for (int64_t j = 0; j < s.ow; ++j) y[j] = (accumulate ? y[j] : initial[0]) + stage[j];
+      continue;
     }
-    for (; j < s.ow; ++j) y[j] = (accumulate ? y[j] : initial) + stage[j];
+    auto sum = [&](int64_t j) { return (accumulate ? loadu(y + j) : initial) + loadu(stage + j); };
+    Pack<T> last = sum(s.ow - lanes);
+    for (int64_t j = 0; j + lanes < s.ow; j += lanes) storeu(y + j, sum(j));
+    storeu(y + s.ow - lanes, last);
   }
 }
 
@@ -192,20 +202,22 @@ void Plan<T>::run_unit(int64_t unit, int thread, const T* x, const T* b, T* y) c
       T* out = y + ((image * s.o + o) * s.oh + first_row) * s.ow;
       const T* weight = weights + o * s.c * window + c * window * count;
       const T* bias = b ? b + o : nullptr;
-      Block<T> args{c_count * window, tap,          pixel,    strip.packs(s, rows), copy, weight,
-                    out,              s.oh * s.ow, bias, c > 0};
-      if (staged) args.y = stage, args.y_stride = stage_stride, args.bias = nullptr, args.accumulate = false;
+      Block<T> args{c_count * window, tap,  pixel, strip.packs(s, rows), copy, weight, out,
+                    s.oh * s.ow,      bias, c > 0};
+      if (staged)
+        args.y = stage, args.y_stride = stage_stride, args.bias = nullptr, args.accumulate = false;
       kBlockTable<T>[count - 1](args);
       for (int r = 0; staged && r < count; ++r) {
-        unstage(stage + r * stage_stride, rows, bias ? bias + r : nullptr, c > 0, out + r * s.oh * s.ow);
+        unstage(stage + r * stage_stride, rows, bias ? bias + r : nullptr, c > 0,
+                out + r * s.oh * s.ow);
       }
     }
   }
 }
 
 template <class T>
-void convolve(const ConvShape& s, const T* x, const T* w, const WeightLayout& layout, const T* b, T* y,
-              void* scratch, int threads) {
+void convolve(const ConvShape& s, const T* x, const T* w, const WeightLayout& layout, const T* b,
+              T* y, void* scratch, int threads) {
   Plan<T> plan(s, threads, scratch);
   fill_taps(s, plan.strip, plan.c_block, plan.tap);
   fill_pixels(s, plan.strip, plan.pixel);
@@ -215,7 +227,7 @@ void convolve(const ConvShape& s, const T* x, const T* w, const WeightLayout& la
     plan.pack_weights(w, layout);
 #pragma omp for schedule(static)
     for (int64_t unit = 0; unit < units; ++unit) {
-      plan.run_unit(unit, omp_get_thread_num(), x, b, y);
+      plan.run_unit(unit, thread_index(), x, b, y);
     }
   }
 }
@@ -262,14 +274,14 @@ template <class T>
 void conv2d_direct_grad_input(const ConvShape& s, const T* dy, const T* w, T* dx, void* scratch,
                               int threads) {
   int64_t window = s.kh * s.kw;
-  conv_direct::convolve<T>(conv_direct::transposed(s), dy, w, {window, s.c * window, -1, window - 1},
-                           nullptr, dx, scratch, threads);
+  conv_direct::convolve<T>(conv_direct::transposed(s), dy, w,
+                           {window, s.c * window, -1, window - 1}, nullptr, dx, scratch, threads);
 }
 
-#define GLASSBOX_INSTANTIATE(T)                                                                 \
-  template size_t conv_direct_forward_scratch<T>(const ConvShape&, int);                        \
-  template size_t conv_direct_grad_input_scratch<T>(const ConvShape&, int);                     \
-  template void conv2d_direct(const ConvShape&, const T*, const T*, const T*, T*, void*, int);  \
+#define GLASSBOX_INSTANTIATE(T)                                                                \
+  template size_t conv_direct_forward_scratch<T>(const ConvShape&, int);                       \
+  template size_t conv_direct_grad_input_scratch<T>(const ConvShape&, int);                    \
+  template void conv2d_direct(const ConvShape&, const T*, const T*, const T*, T*, void*, int); \
   template void conv2d_direct_grad_input(const ConvShape&, const T*, const T*, T*, void*, int);
 GLASSBOX_INSTANTIATE(float)
 GLASSBOX_INSTANTIATE(double)

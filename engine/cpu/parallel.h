@@ -2,6 +2,8 @@
 // the number of threads, and partial results are added in chunk order: so results have the same bits
 // at any thread count. Include this from engine/cpu only.
 #pragma once
+#include <omp.h>
+
 #include <algorithm>
 #include <cstdint>
 
@@ -23,6 +25,19 @@ void parallel_for(const Context& ctx, std::int64_t n, const F& f) {
   }
 #pragma omp parallel for schedule(static) num_threads(threads)
   for (std::int64_t i = 0; i < n; ++i) f(i);
+}
+
+// The same with f(i, worker), where `worker`, below ctx.threads(), tells whose working memory is free
+// to use. Results must not depend on it.
+template <class F>
+void parallel_for_workers(const Context& ctx, std::int64_t n, const F& f) {
+  const int threads = static_cast<int>(std::min<std::int64_t>(ctx.threads(), n));
+  if (threads <= 1) {
+    for (std::int64_t i = 0; i < n; ++i) f(i, 0);
+    return;
+  }
+#pragma omp parallel for schedule(static) num_threads(threads)
+  for (std::int64_t i = 0; i < n; ++i) f(i, omp_get_thread_num());
 }
 
 // Calls f(begin, end) for the chunks of [0, n) of `chunk` elements each.

@@ -126,7 +126,33 @@ void run_sum(const Op& op, const cpu::Context& ctx, Ins in, Outs out, bool mean)
   });
 }
 
+// Sum of squared deviations from `mean` over one output's elements.
+template <class T>
+double squared_deviations(const Reduction& r, const T* x, double mean) {
+  double total = 0;
+  for (std::int64_t i = 0; i < r.count; ++i) {
+    const double d = static_cast<double>(x[Reduction::offset(r.reduced_size, r.reduced_step, i)]) - mean;
+    total += d * d;
+  }
+  return total;
+}
+
 }  // namespace
+
+void run(const ops::Var& op, cpu::Context& ctx, Ins in, Outs out) {
+  const Reduction r(op.name, in[0].shape(), op.dims);
+  const double count = static_cast<double>(r.count);
+  dispatch_floating(op.name, out[0].dtype(), [&](auto type) {
+    using T = decltype(type);
+    T* const y = out_ptr<T>(out[0]);
+    parallel_for(ctx, r.outputs, [&](std::int64_t o) {
+      const T* first = in_ptr<T>(in[0]) + Reduction::offset(r.kept_size, r.kept_step, o);
+      const double mean = sum_range(r, first, 0, r.count) / count;
+      const double degrees = std::max(0.0, count - op.correction);
+      y[o] = static_cast<T>(squared_deviations(r, first, mean) / degrees);
+    });
+  });
+}
 
 void run(const ops::Sum& op, cpu::Context& ctx, Ins in, Outs out) { run_sum(op, ctx, in, out, false); }
 void run(const ops::Mean& op, cpu::Context& ctx, Ins in, Outs out) { run_sum(op, ctx, in, out, true); }

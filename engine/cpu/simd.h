@@ -1,7 +1,8 @@
-// Pack<T>: the widest vector of T that the target has (64 bytes with AVX-512, 32 with AVX, else 16),
-// and elementary functions on it under the names of ops/math.h, found by argument-dependent lookup.
-// Contract: a value type, nothing allocates or throws; loads and stores need no alignment, and the
-// partial ones touch exactly the lanes that they name. Results of one build do not depend on threads.
+// Pack<T>: the widest vector of T that the target has (64 bytes with AVX-512, 32 with AVX, else
+// 16), and elementary functions on it under the names of ops/math.h, found by argument-dependent
+// lookup. Contract: a value type, nothing allocates or throws; loads and stores need no alignment,
+// and the partial ones touch exactly the lanes that they name. Results of one build do not depend
+// on threads.
 #pragma once
 
 #ifdef __SSE2__
@@ -34,7 +35,8 @@ inline constexpr int kPackBytes = 16;
 inline constexpr int kPackRegisters = 16;
 #endif
 
-// Why spelled out per type: g++ 12 drops the attribute where the element type depends on a template.
+// Why spelled out per type: g++ 12 drops the attribute where the element type depends on a
+// template.
 template <class T>
 struct VectorOf;
 template <>
@@ -101,9 +103,30 @@ struct Pack {
   friend Pack max(Pack a, Pack b) { return select((a > b) | (a != a), a, b); }
   friend Pack min(Pack a, Pack b) { return select((a < b) | (a != a), a, b); }
   friend Pack abs(Pack a) { return Vector(Bits(a.v) & std::numeric_limits<Int>::max()); }
-  // One rounding where the target has FMA (both compilers contract this expression), else two.
-  friend Pack fma(Pack a, Pack b, Pack c) { return a.v * b.v + c.v; }
 };
+
+// a * b + c, with one rounding where the target has FMA, else two. Why intrinsics: a contracted a *
+// b + c is the compiler's choice, made anew for every loop, and then results depend on which loop
+// ran.
+inline Pack<float> fma(Pack<float> a, Pack<float> b, Pack<float> c) {
+#if defined(__AVX512F__)
+  return Pack<float>::Vector(_mm512_fmadd_ps(a.v, b.v, c.v));
+#elif defined(__AVX__) && defined(__FMA__)
+  return Pack<float>::Vector(_mm256_fmadd_ps(a.v, b.v, c.v));
+#else
+  return a.v * b.v + c.v;
+#endif
+}
+
+inline Pack<double> fma(Pack<double> a, Pack<double> b, Pack<double> c) {
+#if defined(__AVX512F__)
+  return Pack<double>::Vector(_mm512_fmadd_pd(a.v, b.v, c.v));
+#elif defined(__AVX__) && defined(__FMA__)
+  return Pack<double>::Vector(_mm256_fmadd_pd(a.v, b.v, c.v));
+#else
+  return a.v * b.v + c.v;
+#endif
+}
 
 template <class T>
 inline Pack<T> broadcast(T x) {
@@ -122,8 +145,8 @@ inline void storeu(T* p, Pack<T> a) {
   std::memcpy(p, &a.v, sizeof a.v);
 }
 
-// Makes the compiler load once and reuse the register. Why: g++ 12 otherwise repeats the load as a memory
-// operand of each use, which saturates the load ports of a multiply-add loop.
+// Makes the compiler load once and reuse the register. Why: g++ 12 otherwise repeats the load as a
+// memory operand of each use, which saturates the load ports of a multiply-add loop.
 template <class T>
 inline void keep_in_register([[maybe_unused]] Pack<T>& a) {
 #if defined(__AVX512F__)
@@ -219,4 +242,4 @@ inline Pack<double> sqrt(Pack<double> x) {
 }  // namespace GLASSBOX_CPU_LEVEL
 }  // namespace glassbox::cpu
 
-#include "simd_math.h"
+#include "engine/cpu/simd_math.h"

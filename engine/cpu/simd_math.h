@@ -4,7 +4,7 @@
 // Source: the cephes library (S. Moshier, single precision); erf after N. Juffa's erff.
 #pragma once
 
-#include "simd.h"
+#include "engine/cpu/simd.h"
 
 namespace glassbox::cpu {
 inline namespace GLASSBOX_CPU_LEVEL {
@@ -48,10 +48,11 @@ inline Pack<float> exp(Pack<float> x) {
   P k = detail::nearest(x * P(1.44269504089f), &n);
   P r = fma(k, P(-0.693359375f), x);
   r = fma(k, P(2.12194440e-4f), r);
-  P p = detail::polynomial(r, 1.9875691500e-4f, 1.3981999507e-3f, 8.3334519073e-3f, 4.1665795894e-2f,
-                           1.6666665459e-1f, 5.0000001201e-1f);
+  P p = detail::polynomial(r, 1.9875691500e-4f, 1.3981999507e-3f, 8.3334519073e-3f,
+                           4.1665795894e-2f, 1.6666665459e-1f, 5.0000001201e-1f);
   p = fma(p, r * r, r) + P(1.0f);
-  P::Bits half = n >> 1;  // Why two factors: 2^128 and the subnormals are out of one factor's range.
+  P::Bits half =
+      n >> 1;  // Why two factors: 2^128 and the subnormals are out of one factor's range.
   return p * detail::power_of_two(half) * detail::power_of_two(n - half);
 }
 

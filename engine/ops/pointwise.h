@@ -22,14 +22,14 @@ using math::select;
 
 // --- one input --------------------------------------------------------------------------------
 
-struct Relu {  // y = max(x, 0); the gradient at 0 is 0
+struct Relu {  // y = max(x, 0); the gradient at 0 is 0, and NaN passes both ways
   static constexpr std::string_view name = "relu", kind = "Relu";
   static constexpr int arity = 1, flops = 1;
   static constexpr bool grad_reads_x = false, grad_reads_y = true;
   bool operator==(const Relu&) const = default;
   Attrs attrs(Specs) const { return {}; }
   template <class T> GLASSBOX_HD T operator()(T x) const { using namespace math; return max(x, T(0)); }
-  template <class T> GLASSBOX_HD T grad(T dy, T, T y) const { return select(y > T(0), dy, T(0)); }
+  template <class T> GLASSBOX_HD T grad(T dy, T, T y) const { return select(y <= T(0), T(0), dy); }
 };
 
 struct LeakyRelu {  // y = x for x > 0, else negative_slope x
@@ -177,7 +177,7 @@ struct Cos {
   template <class T> GLASSBOX_HD T grad(T dy, T x, T) const { using namespace math; return -(dy * sin(x)); }
 };
 
-struct Clamp {  // y = min(max(x, min), max); the gradient passes on both bounds, as in PyTorch
+struct Clamp {  // y = min(max(x, min), max); the gradient is 0 on a bound and outside
   static constexpr std::string_view name = "clamp", kind = "Clip";
   static constexpr int arity = 1, flops = 2;
   static constexpr bool grad_reads_x = true, grad_reads_y = false;
@@ -188,10 +188,11 @@ struct Clamp {  // y = min(max(x, min), max); the gradient passes on both bounds
     return {{"min", min, min == Clamp{}.min}, {"max", max, max == Clamp{}.max}};
   }
   template <class T> GLASSBOX_HD T operator()(T x) const {
-    return select(x < T(min), T(min), select(x > T(max), T(max), x));
+    const T raised = select(x < T(min), T(min), x);
+    return select(raised > T(max), T(max), raised);
   }
   template <class T> GLASSBOX_HD T grad(T dy, T x, T) const {
-    return select((x >= T(min)) & (x <= T(max)), dy, T(0));
+    return select((x > T(min)) & (x < T(max)), dy, T(0));
   }
 };
 
@@ -321,14 +322,15 @@ struct Maximum {
   Saves saves() const { return Saves().input(0).input(1); }
   void backward(const Saved&, Ins dy, Grads&) const;
 };
-// The part of dy that goes to the lesser of a and b: all of it, half when they are equal, or none.
+// The part of dy that goes to a when the lesser of a and b is wanted: all of it, half when they are
+// equal, or none; all when one of them is NaN.
 struct LesserGrad {
   static constexpr std::string_view name = "lesser_grad", kind = "MinMaxGrad";
   static constexpr int arity = 3, flops = 2;
   bool operator==(const LesserGrad&) const = default;
   Attrs attrs(Specs) const { return {}; }
   template <class T> GLASSBOX_HD T operator()(T dy, T a, T b) const {
-    return select(a < b, dy, select(a == b, dy * T(0.5), T(0)));
+    return select(a > b, T(0), select(a == b, dy * T(0.5), dy));
   }
 };
 

@@ -62,10 +62,28 @@ void Mean::backward(const Saved& saved, Ins dy, Grads& grads) const {
   grads.set(0, expand(kept(name, dy[0] / count, x, dims), x));
 }
 
+Attrs Var::attrs(Specs) const {
+  Attrs attrs = reduction_attrs(dims, keepdim);
+  attrs.push_back({"correction", correction, correction == 1});
+  return attrs;
+}
+SpecList Var::infer(Specs in, bool) const {
+  if (correction < 0) fail(name, cat("correction ", correction, " is negative"));
+  return reduction_spec(name, in, dims, keepdim);
+}
+void Var::backward(const Saved& saved, Ins dy, Grads& grads) const {
+  const Tensor x = saved.input(0);
+  const double count = static_cast<double>(x.numel()) / static_cast<double>(dy[0].numel());
+  const Tensor deviation = x - glassbox::mean(x, {.dims = dims, .keepdim = true});
+  grads.set(0, deviation * (kept(name, dy[0], x.shape(), dims) * (2 / (count - correction))));
+}
+
 }  // namespace ops
 
 Tensor sum(const Tensor& x, const ops::Sum& op) { return apply(op, x)[0]; }
 Tensor mean(const Tensor& x, const ops::Mean& op) { return apply(op, x)[0]; }
+
+Tensor var(const Tensor& x, const ops::Var& op) { return apply(op, x)[0]; }
 
 Tensor sum_to(const Tensor& x, const Shape& shape) {
   if (x.shape() == shape) return x;

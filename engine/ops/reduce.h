@@ -34,6 +34,22 @@ struct Mean {
   void backward(const Saved&, Ins dy, Grads&) const;
 };
 
+// The variance: the sum of squared deviations from the mean, over count - correction.
+struct Var {
+  static constexpr std::string_view name = "var", kind = "ReduceVar";
+  std::vector<int> dims;
+  int correction = 1;
+  bool keepdim = false;
+  bool operator==(const Var&) const = default;
+  Attrs attrs(Specs in) const;
+  SpecList infer(Specs in, bool grad) const;
+  Cost cost(Specs in, Specs out) const {
+    return streaming_cost(4.0 * static_cast<double>(in[0].numel()), in, out);
+  }
+  Saves saves() const { return Saves().input(0); }
+  void backward(const Saved&, Ins dy, Grads&) const;
+};
+
 // The shape that is left, and the same with the reduced dimensions kept as 1.
 Shape reduced_shape(std::string_view op, const Shape& x, const std::vector<int>& dims, bool keepdim);
 
@@ -41,9 +57,11 @@ Shape reduced_shape(std::string_view op, const Shape& x, const std::vector<int>&
 
 void run(const ops::Sum&, cpu::Context&, Ins, Outs);
 void run(const ops::Mean&, cpu::Context&, Ins, Outs);
+void run(const ops::Var&, cpu::Context&, Ins, Outs);
 
 Tensor sum(const Tensor& x, const ops::Sum& op = {});
 Tensor mean(const Tensor& x, const ops::Mean& op = {});
+Tensor var(const Tensor& x, const ops::Var& op = {});
 // Sums over the dimensions that broadcasting from `shape` to x's shape repeated.
 Tensor sum_to(const Tensor& x, const Shape& shape);
 

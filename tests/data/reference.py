@@ -106,14 +106,14 @@ def save(path, tensors, metadata):
     print(f"{path.relative_to(DATA)}: {len(tensors)} tensors, {path.stat().st_size:,} bytes")
 
 
-def save_json(path, value):
-    """JSON with one line per entry of the outermost two levels: readable, and small in a diff."""
+def save_json(path, value, levels=2):
+    """JSON with one line per entry of the outermost levels: readable, and small in a diff."""
     def dump(v, level):
-        if isinstance(v, dict) and level < 2:
+        if isinstance(v, dict) and level < levels:
             inner = ",\n".join(f"{' ' * (level + 1)}{json.dumps(k)}: {dump(x, level + 1)}"
                                for k, x in v.items())
             return "{\n" + inner + "\n" + " " * level + "}"
-        if isinstance(v, list) and level < 2 and v and isinstance(v[0], (dict, list)):
+        if isinstance(v, list) and level < levels and v and isinstance(v[0], (dict, list)):
             inner = ",\n".join(" " * (level + 1) + dump(x, level + 1) for x in v)
             return "[\n" + inner + "\n" + " " * level + "]"
         return json.dumps(v, ensure_ascii=False)

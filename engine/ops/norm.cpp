@@ -1,0 +1,130 @@
+#include "engine/ops/norm.h"
+
+#include "engine/autograd/tape.h"
+#include "engine/graph/recorder.h"
+
+namespace glassbox {
+namespace ops {
+
+namespace {
+
+void check_channel(std::string_view op, std::string_view operand, const Spec& spec, const Spec& x,
+                   bool required) {
+  if (!spec.defined) {
+    if (required) fail(op, cat(operand, " is undefined"));
+    return;
+  }
+  if (spec.shape != Shape{x.shape[1]} || spec.dtype != x.dtype) {
+    fail(op, cat(operand, " must be [", x.shape[1], "] ", x.dtype, " for x ", to_string(x), ", got ",
+                 to_string(spec)));
+  }
+}
+
+void check_input(std::string_view op, const Spec& x) {
+  if (x.shape.rank() < 2) fail(op, cat("x must be [N,C] or [N,C,...], got ", to_string(x)));
+  check_floating(op, Specs(&x, 1));
+}
+
+std::int64_t values_per_channel(const Shape& x) { return x[0] * x.product(2, x.rank()); }
+
+}  // namespace
+
+SpecList BatchNorm::infer(Specs in, bool) const {
+  const Spec& x = in[0];
+  check_input(name, x);
+  check_channel(name, "weight", in[1], x, false);
+  check_channel(name, "bias", in[2], x, false);
+  check_channel(name, "running mean", in[3], x, !training);
+  check_channel(name, "running variance", in[4], x, !training);
+  if (!(eps >= 0)) fail(name, cat("eps ", eps, " must be at least 0"));
+  if (!training) return {x};
+  if (values_per_channel(x.shape) == 1) {
+    fail(name, cat("training needs more than one value per channel, got x ", to_string(x)));
+  }
+  const Spec channel{Shape{x.shape[1]}, x.dtype, {}};
+  return {x, channel, channel};
+}
+
+Cost BatchNorm::cost(Specs in, Specs out) const {
+  const auto n = static_cast<double>(in[0].numel());
+  Cost cost = streaming_cost(training ? 6 * n : 2 * n, in, out);
+  if (training) cost.bytes_read += static_cast<std::int64_t>(in[0].bytes());  // statistics, then y
+  return cost;
+}
+
+Saves BatchNorm::saves() const {
+  if (training) return Saves().input(0, grad_of(0) | grad_of(1)).input(1, grad_of(0)).output(1).output(2);
+  return Saves().input(0, grad_of(1)).input(1, grad_of(0)).input(3).input(4);
+}
+
+void BatchNorm::backward(const Saved& saved, Ins dy, Grads& grads) const {
+  // Only y is differentiable: the statistics are read by the running averages alone.
+  if (!dy[0].defined()) return;
+  const bool needs_x = training ? saved.needs(0) || saved.needs(1) : saved.needs(1);
+  const bool has_weight = saved.in_spec(1).defined && saved.needs(0);
+  const TensorList out = apply(BatchNormGrad{training, eps}, dy[0],
+                               needs_x ? saved.input(0) : Tensor(), has_weight ? saved.input(1) : Tensor(),
+                               training ? saved.output(1) : saved.input(3),
+                               training ? saved.output(2) : saved.input(4));
+  for (int i = 0; i < 3; ++i) {
+    if (saved.needs(i)) grads.set(i, out[static_cast<std::size_t>(i)]);
+  }
+}
+
+SpecList BatchNormGrad::infer(Specs in, bool) const {
+  const Spec &dy = in[0], &x = in[1];
+  check_input(name, dy);
+  if (x.defined && (x.shape != dy.shape || x.dtype != dy.dtype)) {
+    fail(name, cat("dy ", to_string(dy), " does not match x ", to_string(x)));
+  }
+  check_channel(name, "weight", in[2], dy, false);
+  check_channel(name, "mean", in[3], dy, true);
+  check_channel(name, "variance", in[4], dy, true);
+  const Spec channel{Shape{dy.shape[1]}, dy.dtype, {}};
+  return {dy, channel, channel};
+}
+
+Cost BatchNormGrad::cost(Specs in, Specs out) const {
+  const auto n = static_cast<double>(in[0].numel());
+  Cost cost = streaming_cost(training ? 8 * n : 5 * n, in, out);
+  cost.bytes_read += static_cast<std::int64_t>(in[0].bytes() + (training ? in[1].bytes() : 0));
+  return cost;
+}
+
+SpecList BatchNormUpdate::infer(Specs in, bool) const {
+  for (int i = 1; i < 5; ++i) {
+    const Spec& spec = in[static_cast<std::size_t>(i)];
+    if (i != 2 && (spec.shape != in[0].shape || spec.dtype != in[0].dtype)) {
+      fail(name, cat("operand ", i, " ", to_string(spec), " does not match the running mean ",
+                     to_string(in[0])));
+    }
+  }
+  if (in[2].dtype != DType::i64 || in[2].shape.rank() != 0) {
+    fail(name, cat("num_batches_tracked must be [] i64, got ", to_string(in[2])));
+  }
+  if (!(momentum >= 0 && momentum <= 1)) fail(name, cat("momentum ", momentum, " is not in [0, 1]"));
+  return {in[0], in[1], in[2]};
+}
+
+}  // namespace ops
+
+Tensor batch_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, const BatchNormState& state,
+                  const BatchNormOptions& options) {
+  const bool batch_statistics = options.training || !state.running_mean.defined();
+  if (!batch_statistics) {
+    return apply(ops::BatchNorm{false, options.eps}, x, weight, bias, state.running_mean,
+                 state.running_var)[0];
+  }
+  const TensorList out =
+      apply(ops::BatchNorm{true, options.eps}, x, weight, bias, Tensor(), Tensor());
+  if (options.training && state.running_mean.defined()) {
+    const NoGrad no_grad;
+    const PhaseScope phase(Phase::update);
+    const ops::BatchNormUpdate update{options.momentum.value_or(0), !options.momentum,
+                                      ops::values_per_channel(x.shape())};
+    apply(update, state.running_mean, state.running_var, state.num_batches_tracked, out[1], out[2]);
+  }
+  return out[0];
+}
+
+}  // namespace glassbox

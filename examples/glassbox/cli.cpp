@@ -1,0 +1,212 @@
+#include "glassbox/cli.h"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdio>
+#include <iostream>
+#include <optional>
+
+#include "engine/core/threads.h"
+#include "engine/io/file.h"
+#include "engine/ops/random.h"
+#include "glassbox/train.h"
+#include "glassbox/usage_error.h"
+#include "viz/viz.h"
+
+namespace glassbox {
+
+namespace {
+
+constexpr int done = 0, failed = 1, wrong_usage = 2;
+
+class CommandLine {
+ public:
+  explicit CommandLine(std::vector<models::Entry> own) : entries_(std::move(own)) {
+    const auto& zoo = models::zoo();
+    entries_.insert(entries_.end(), zoo.begin(), zoo.end());
+    app_.require_subcommand(1);
+    app_.set_version_flag("--version", "glassbox " GLASSBOX_VERSION);
+    add_models();
+    add_summary();
+    add_graph();
+    add_train("train", "train an image classifier on CIFAR-10 or its synthetic stand-in",
+              "  glassbox train --model cifar --data synthetic --epochs 3\n"
+              "  glassbox train --model cifar --data data --run runs/first\n");
+    add_train("demo", "show the article's network and train it for one epoch", "  glassbox demo\n");
+  }
+
+  int run(int argc, char** argv) {
+    try {
+      app_.parse(argc, argv);
+    } catch (const CLI::CallForHelp& e) {
+      return app_.exit(e), done;
+    } catch (const CLI::CallForVersion& e) {
+      return app_.exit(e), done;
+    } catch (const CLI::ParseError& e) {
+      std::fprintf(stderr, "glassbox: %s\n(glassbox --help shows the verbs, glassbox VERB --help its options)\n", e.what());
+      return wrong_usage;
+    }
+    try {
+      action_();
+      return done;
+    } catch (const UsageError& e) {
+      std::fprintf(stderr, "glassbox: %s\n", e.what());
+      return wrong_usage;
+    } catch (const std::exception& e) {
+      std::fprintf(stderr, "glassbox: %s\n", e.what());
+      return failed;
+    }
+  }
+
+ private:
+  const models::Entry& find(const std::string& name) const {
+    for (const models::Entry& entry : entries_) {
+      if (entry.name == name) return entry;
+    }
+    std::string names;
+    for (const models::Entry& entry : entries_) names += (names.empty() ? "" : ", ") + entry.name;
+    throw UsageError("no model is named \"" + name + "\"; there are " + names);
+  }
+
+  // A model that is only looked at takes no memory.
+  std::shared_ptr<layers::ModuleBase> on_meta(const std::string& name) const {
+    const models::Entry& entry = find(name);
+    const DeviceScope meta(Device::meta());
+    return entry.make();
+  }
+
+  void add_models() {
+    CLI::App* verb = app_.add_subcommand("models", "list the models");
+    verb->callback([this] {
+      action_ = [this] {
+        std::size_t width = 0;
+        for (const models::Entry& entry : entries_) width = std::max(width, entry.name.size());
+        for (const models::Entry& entry : entries_) {
+          fmt::print("{:<{}}  {}\n", entry.name, width, entry.description);
+        }
+      };
+    });
+  }
+
+  void add_summary() {
+    CLI::App* verb = app_.add_subcommand("summary", "print a model's layers, shapes and parameters");
+    verb->add_option("model", model_, "its name, from `glassbox models`")->required();
+    verb->add_option("--input", input_, "shape of one sample, 3x224x224; several with commas");
+    verb->add_option("--style", style_, "tree or torchsummary")->capture_default_str();
+    verb->footer("Examples:\n  glassbox summary cifar\n  glassbox summary vgg11_bn@2019 --style torchsummary\n");
+    verb->callback([this] { action_ = [this] { print_summary(); }; });
+  }
+
+  void print_summary() {
+    viz::SummaryOptions options;
+    if (style_ == "torchsummary") {
+      options.style = viz::Style::torchsummary;
+    } else if (style_ != "tree") {
+      throw UsageError("--style " + style_ + " is neither tree nor torchsummary");
+    }
+    const auto model = on_meta(model_);
+    std::cout << viz::summary(*model, inputs_of(*model), options) << std::flush;
+    if (!std::cout) fail("summary", "cannot write to standard output");
+  }
+
+  void add_graph() {
+    CLI::App* verb = app_.add_subcommand("graph", "write a model's forward graph as DOT");
+    verb->add_option("model", model_, "its name, from `glassbox models`")->required();
+    verb->add_option("--input", input_, "shape of one sample, 3x224x224; several with commas");
+    verb->add_option("-o,--output", output_, "file to write, .dot or .gv; - is standard output")
+        ->capture_default_str();
+    verb->footer("Examples:\n  glassbox graph cifar -o cifar.dot && dot -Tsvg cifar.dot -o cifar.svg\n");
+    verb->callback([this] { action_ = [this] { write_graph(); }; });
+  }
+
+  void write_graph() {
+    const bool known = output_ == "-" || output_.ends_with(".dot") || output_.ends_with(".gv");
+    if (!known) throw UsageError("graph: cannot write " + output_ + ": the known endings are .dot and .gv");
+    const auto model = on_meta(model_);
+    const std::vector<Shape> inputs = inputs_of(*model);
+    if (inputs.empty()) throw UsageError("graph: " + model_ + " has no usual input; give --input CxHxW");
+    const std::string text = viz::to_dot(viz::record_forward(*model, inputs));
+    if (output_ == "-") {
+      std::cout << text;
+    } else {
+      io::write_file(output_, text);
+      fmt::print("wrote {}\n", output_);
+    }
+  }
+
+  void add_train(const std::string& name, const std::string& what, const std::string& examples) {
+    CLI::App* verb = app_.add_subcommand(name, what);
+    const bool is_demo = name == "demo";
+    if (!is_demo) {
+      verb->add_option("--model", train_.model_name, "its name, from `glassbox models`")->required();
+      verb->add_option("--momentum", train_.momentum, "SGD momentum")->capture_default_str();
+      verb->add_option("--weight-decay", train_.weight_decay, "L2 penalty")->capture_default_str();
+      verb->add_option("--lr", train_.lr, "learning rate")->capture_default_str();
+      verb->add_option("--batch-size", train_.batch_size, "images in a step")->capture_default_str();
+    }
+    verb->add_option("--epochs", epochs_, is_demo ? "passes over the images (1)" : "passes over the images (10)");
+    verb->add_option("--data", train_.data, "folder with CIFAR-10's .bin files, synthetic, or auto")
+        ->capture_default_str();
+    verb->add_option("--device", train_.device, "auto or cpu")->capture_default_str();
+    verb->add_option("--seed", train_.seed, "of weights, order and augmentation")->capture_default_str();
+    verb->add_option("--run", train_.run, "folder for the result; must not exist (runs/MODEL-N)");
+    verb->add_option("--threads", threads_, "CPU threads (all cores)");
+    verb->add_option("--limit-images", train_.limit_images, "use only so many training images (0: all)");
+    verb->footer("Examples:\n" + examples);
+    verb->callback([this, is_demo] { action_ = [this, is_demo] { run_training(is_demo); }; });
+  }
+
+  void run_training(bool is_demo) {
+    if (is_demo) train_.model_name = "cifar";
+    train_.epochs = epochs_.value_or(is_demo ? 1 : 10);
+    if (threads_) {
+      if (*threads_ < 1) throw UsageError(fmt::format("--threads {} must be at least 1", *threads_));
+      set_num_threads(*threads_);
+    }
+    const models::Entry& entry = find(train_.model_name);
+    manual_seed(train_.seed);
+    const auto model = entry.make();
+    if (is_demo) {
+      demo(*model, train_);
+    } else {
+      train(*model, train_);
+    }
+  }
+
+  // --input 3x224x224,10 or the model's usual one.
+  std::vector<Shape> inputs_of(layers::ModuleBase& model) const {
+    if (input_.empty()) return model.usual_inputs();
+    std::vector<Shape> shapes;
+    Shape shape;
+    std::string number;
+    for (const char c : input_ + ",") {
+      if (c >= '0' && c <= '9' && number.size() < 12) {
+        number += c;
+      } else if ((c == 'x' || c == ',') && !number.empty() && shape.rank() < Shape::max_rank - 1) {
+        shape.push_back(std::stoll(number));
+        number.clear();
+        if (c == ',') shapes.push_back(std::exchange(shape, {}));
+      } else {
+        throw UsageError("--input " + input_ + " is not of the form 3x224x224[,...]");
+      }
+    }
+    return shapes;
+  }
+
+  CLI::App app_{"Glassbox: a small deep-learning engine that you can see through", "glassbox"};
+  std::vector<models::Entry> entries_;
+  std::function<void()> action_;
+  std::string model_, input_, style_ = "tree", output_ = "-";
+  std::optional<int> epochs_, threads_;
+  TrainOptions train_;
+};
+
+}  // namespace
+
+int cli(int argc, char** argv, std::vector<models::Entry> own) {
+  return CommandLine(std::move(own)).run(argc, argv);
+}
+
+}  // namespace glassbox

@@ -1,0 +1,89 @@
+#include "glassbox/progress.h"
+
+#include <fmt/format.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <string_view>
+
+namespace glassbox {
+
+namespace {
+
+int terminal_width() {
+  winsize size{};
+  if (::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size.ws_col;
+  return 80;
+}
+
+bool is_terminal() {
+  const char* term = std::getenv("TERM");
+  return ::isatty(STDOUT_FILENO) && !(term && std::string_view(term) == "dumb");
+}
+
+}  // namespace
+
+std::string format_duration(double seconds) {
+  const auto s = static_cast<long>(seconds + 0.5);
+  if (s >= 3600) return fmt::format("{}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60);
+  return fmt::format("{}:{:02}", s / 60, s % 60);
+}
+
+Progress::Progress(std::string title, std::int64_t total)
+    : title_(std::move(title)), total_(total), terminal_(is_terminal()), start_(Clock::now()), last_(start_) {}
+
+Progress::~Progress() { finish(); }
+
+double Progress::seconds() const {
+  return std::chrono::duration<double>(Clock::now() - start_).count();
+}
+
+void Progress::update(std::int64_t done, double loss, double accuracy) {
+  const auto now = Clock::now();
+  const double elapsed = std::chrono::duration<double>(now - start_).count();
+  if (terminal_) {
+    // Ten frames a second are enough for the eye.
+    if (drawn_ && done < total_ && now - last_ < std::chrono::milliseconds(100)) return;
+    last_ = now;
+    return draw(done, loss, accuracy, elapsed);
+  }
+  const double fraction = static_cast<double>(done) / static_cast<double>(std::max<std::int64_t>(1, total_));
+  if (fraction < next_plain_) return;
+  while (fraction >= next_plain_) next_plain_ += 0.25;
+  fmt::print("{}  {}/{} images  {:.0f} images/s  loss {:.4f}  accuracy {:.4f}\n", title_, done, total_,
+             static_cast<double>(done) / elapsed, loss, accuracy);
+  std::fflush(stdout);
+}
+
+void Progress::draw(std::int64_t done, double loss, double accuracy, double elapsed) {
+  const double rate = static_cast<double>(done) / std::max(elapsed, 1e-9);
+  const double left = static_cast<double>(total_ - done) / std::max(rate, 1e-9);
+  const std::string tail =
+      fmt::format(" {:3.0f} %  {:.0f} images/s  ETA {}  loss {:.4f}  accuracy {:.4f}",
+                  100.0 * static_cast<double>(done) / static_cast<double>(std::max<std::int64_t>(1, total_)),
+                  rate, format_duration(left), loss, accuracy);
+  const int room = terminal_width() - 1 - static_cast<int>(title_.size() + tail.size()) - 1;
+  std::string bar;
+  if (room >= 10) {
+    const int cells = std::min(room, 30);
+    const double filled = static_cast<double>(cells) * static_cast<double>(done) /
+                          static_cast<double>(std::max<std::int64_t>(1, total_));
+    for (int i = 0; i < cells; ++i) bar += i < static_cast<int>(filled) ? "━" : "─";
+    bar = " " + bar;
+  }
+  fmt::print("\r\x1b[K{}{}{}", title_, bar, tail);
+  std::fflush(stdout);
+  drawn_ = true;
+}
+
+void Progress::finish() {
+  if (!drawn_) return;
+  fmt::print("\r\x1b[K");
+  std::fflush(stdout);
+  drawn_ = false;
+}
+
+}  // namespace glassbox
