@@ -151,8 +151,15 @@ int GraphRecorder::on_op(const OpType& type, const void* op, Ins in, Ins out) {
     Role role = role_of_output(phase.phase);
     std::string name;
     if (before >= 0 && type.writes) {
-      role = graph_.values[static_cast<std::size_t>(before)].role;
-      name = graph_.values[static_cast<std::size_t>(before)].name;
+      Graph::Value& old = graph_.values[static_cast<std::size_t>(before)];
+      // Memory from outside without a name shows what it is by who writes it.
+      if (old.role == Role::input && old.producer < 0) {
+        old.role = phase.phase == Phase::backward ? Role::gradient
+                   : out[i].requires_grad()       ? Role::parameter
+                                                  : Role::state;
+      }
+      role = old.role;
+      name = old.name;
     }
     const int v = new_value(out[i], role);
     Graph::Value& value = graph_.values[static_cast<std::size_t>(v)];
