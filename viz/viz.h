@@ -1,0 +1,4 @@
+// All of viz: what a model, its graph and its training look like.
+#pragma once
+#include "viz/record.h"
+#include "viz/summary.h"
