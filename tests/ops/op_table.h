@@ -36,6 +36,8 @@ struct Sample {
   // See engine/autograd/gradcheck.h.
   double gradcheck_step = 1e-5, gradcheck_tolerance = 1e-7;
   bool f32 = true;  // false: the op has no f32 form of this call
+  // By input: f64 whatever the others are (an optimizer's scalars).
+  std::vector<bool> keeps_f64 = {};
   // FLOPs counted by hand; NaN: not stated.
   double flops = std::numeric_limits<double>::quiet_NaN();
 };
