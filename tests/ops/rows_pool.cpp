@@ -118,10 +118,13 @@ Tensors averages_grad(const Axes& a, const Values& dy, const Shape& x) {
 
 template <class Op, class F>
 std::function<Tensors(const Sample&)> pooling(F reference) {
-  return naive<Op>([reference](const Op& op, const Tensors& in) {
-    const Values x(in[0]);
-    return reference(axes(op, x.shape()), x);
-  });
+  return [reference](const Sample& s) {
+    const Values x(s.inputs[0]);
+    Tensors outputs = reference(axes(*s.op.as<Op>(), x.shape()), x);
+    // Without a gradient there are no indices.
+    if (!s.differentiable.empty() && !s.differentiable[0]) outputs.resize(1);
+    return outputs;
+  };
 }
 
 template <class Op>
