@@ -88,6 +88,8 @@ class ModuleBase : public Scoped {
   // Shapes of one sample of each usual input, without the batch; empty when it has none. A model
   // gives it by a member `Shape input_shape()` or `std::vector<Shape> input_shapes()`.
   virtual std::vector<Shape> usual_inputs() = 0;
+  // True when forward returns a list, a tuple or a struct, even if of one tensor.
+  virtual bool returns_list() const = 0;
 
   // --- seeing through it -------------------------------------------------------------------------
   HookHandle on_forward(ForwardHook hook);
@@ -192,6 +194,8 @@ class Module : public ModuleBase {
       return {};
     }
   }
+
+  bool returns_list() const final { return detail::returns_list<T>(); }
 
   void list_fields(Fields& fields) final {
     // Layers without parameters need no listing.

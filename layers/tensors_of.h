@@ -68,4 +68,17 @@ Tensors tensors_of(const R& result) {
   return out;
 }
 
+// True when T's forward, called with one to four tensors, returns anything but one Tensor.
+template <class T, class... In>
+constexpr bool returns_list() {
+  if constexpr (sizeof...(In) > 0 && requires(T& t, const In&... in) { t.forward(in...); }) {
+    using Result = decltype(std::declval<T&>().forward(std::declval<const In&>()...));
+    return !std::is_convertible_v<const Result&, const Tensor&>;
+  } else if constexpr (sizeof...(In) < 4) {
+    return returns_list<T, In..., Tensor>();
+  } else {
+    return true;
+  }
+}
+
 }  // namespace glassbox::layers::detail

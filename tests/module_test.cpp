@@ -99,7 +99,7 @@ TEST_CASE("a clone has memory of its own and the same ties") {
   CHECK(copy.a->weight.to_vector<float>() == net.a->weight.to_vector<float>());
   init::constant(copy.a->weight, 7);
   CHECK(net.a->weight.to_vector<float>()[0] != 7);
-  CHECK_THROWS_WITH_AS(Shared(net), doctest::Contains("clone(model)"), Error);
+  CHECK_THROWS_WITH_AS(([&] { const Shared other(net); }()), doctest::Contains("clone(model)"), Error);
 }
 
 TEST_CASE("a clone on the meta device takes no memory") {

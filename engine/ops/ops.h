@@ -1,9 +1,16 @@
 // AllOps: every op of the library. The CUDA library fills its kernels in this order, and the tests
 // ask each op for its row in the table. A pointwise op is listed in pointwise.h alone.
 #pragma once
+#include "engine/ops/augment.h"
+#include "engine/ops/conv.h"
 #include "engine/ops/create.h"
+#include "engine/ops/index.h"
 #include "engine/ops/matmul.h"
+#include "engine/ops/norm.h"
+#include "engine/ops/optim.h"
 #include "engine/ops/pointwise.h"
+#include "engine/ops/pool.h"
+#include "engine/ops/random.h"
 #include "engine/ops/reduce.h"
 #include "engine/ops/shape.h"
 #include "engine/ops/softmax.h"
@@ -12,22 +19,77 @@
 namespace glassbox::ops {
 
 // Ops with kernels of their own, one a line, a family at a time.
+// clang-format off
 using HeavyOps = OpList<
     // create
-    Full, Arange, Linspace,
+    Full,
+    Arange,
+    Linspace,
     // shape
-    Reshape, Select, Copy, Permute, Slice, SliceGrad, Concat, Pad, Expand,
-    // reduce
-    Sum, Mean,
+    Reshape,
+    Select,
+    Copy,
+    Permute,
+    Slice,
+    SliceGrad,
+    Concat,
+    Pad,
+    Expand,
+    // conv
+    Conv2d,
+    Conv2dGradInput,
+    Conv2dGradWeight,
+    // pool
+    MaxPool2d,
+    AdaptiveMaxPool2d,
+    MaxPool2dGrad,
+    AvgPool2d,
+    AvgPool2dGrad,
+    AdaptiveAvgPool2d,
+    AdaptiveAvgPool2dGrad,
+    // norm
+    BatchNorm,
+    BatchNormGrad,
+    BatchNormUpdate,
     // matmul
-    MatMul, Linear,
+    MatMul,
+    Linear,
     // softmax
-    Softmax, SoftmaxGrad, LogSoftmax, LogSoftmaxGrad, NllLoss, NllLossGrad, CrossEntropy,
+    Softmax,
+    SoftmaxGrad,
+    LogSoftmax,
+    LogSoftmaxGrad,
+    NllLoss,
+    NllLossGrad,
+    CrossEntropy,
     CrossEntropyGrad,
+    // reduce
+    Sum,
+    Mean,
+    Var,
+    // index
+    Max,
+    Min,
+    MaxAll,
+    MinAll,
+    ArgMax,
+    PickGrad,
+    // random
+    Uniform,
+    Normal,
+    RandInt,
+    Dropout,
+    DropoutGrad,
+    // augment
+    Augment,
     // update
-    Assign, AddTo,
+    Assign,
+    AddTo,
+    Sgd,
     // pointwise in its own way
-    Where, Cast>;
+    Where,
+    Cast>;
+// clang-format on
 
 namespace detail {
 template <class... Lists>

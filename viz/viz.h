@@ -1,0 +1,5 @@
+// All of viz: what a model, its graph and its training look like.
+#pragma once
+#include "viz/dot.h"
+#include "viz/record.h"
+#include "viz/summary.h"
