@@ -54,13 +54,13 @@ void DataLoader::Iterator::load() {
   const std::int64_t end = std::min(loader_->n_, begin + loader_->options_.batch_size);
   const std::span<const std::int64_t> chosen(order_.data() + begin, static_cast<std::size_t>(end - begin));
   const Shape shape{end - begin};
-  batch_.indices = from(chosen, shape, Device::cpu());
+  indices_ = from(chosen, shape, Device::cpu());
   std::vector<std::int64_t> labels;
   const auto all = loader_->dataset_.labels.data<std::int64_t>();
   for (const std::int64_t i : chosen) labels.push_back(all[static_cast<std::size_t>(i)]);
   batch_.labels = from(labels, shape, Device::cpu());
   const Tensor counter = from({static_cast<std::int64_t>(loader_->options_.seed), epoch_}, {2}, Device::cpu());
-  batch_.inputs = augment(loader_->dataset_.images, batch_.indices, counter,
+  batch_.inputs = augment(loader_->dataset_.images, indices_, counter,
                           loader_->dataset_.transform.lower());
 }
 

@@ -1,6 +1,6 @@
 // DataLoader: batches of an in-memory image set.
 //   DataLoader loader{trainset, {.batch_size = 128, .shuffle = true}};
-//   for (auto& [inputs, labels, indices] : loader) ...
+//   for (auto& [inputs, labels] : loader) ...
 // Each pass over it is the next epoch. The order and every draw depend on (seed, epoch) alone.
 #pragma once
 #include <iterator>
@@ -21,7 +21,6 @@ struct DataLoaderOptions {
 struct Batch {
   Tensor inputs;   // f32 [B, C, h, w]
   Tensor labels;   // i64 [B]
-  Tensor indices;  // i64 [B], of the images in the set
 };
 
 class DataLoader {
@@ -43,6 +42,8 @@ class DataLoader {
     using pointer = Batch*;
     using reference = Batch&;
     Batch& operator*() { return batch_; }
+    // Of the batch's images in the set; i64 [B].
+    const Tensor& indices() const { return indices_; }
     Iterator& operator++();
     bool operator==(std::default_sentinel_t) const { return next_ > loader_->size(); }
 
@@ -54,6 +55,7 @@ class DataLoader {
     std::int64_t epoch_, next_ = 0;  // the batch that comes next
     std::vector<std::int64_t> order_;
     Batch batch_;
+    Tensor indices_;
   };
   Iterator begin() { return Iterator(*this, epoch_++); }
   std::default_sentinel_t end() const { return {}; }

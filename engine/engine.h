@@ -1,6 +1,5 @@
 // The whole engine.
 #pragma once
-#include "engine/autograd/gradcheck.h"
 #include "engine/autograd/tape.h"
 #include "engine/core/tensor.h"
 #include "engine/core/threads.h"

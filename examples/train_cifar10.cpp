@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <glassbox/glassbox.h>
+#include <iostream>
 
 using namespace glassbox;
 using namespace glassbox::layers;

@@ -60,6 +60,8 @@ struct Exception {
 constexpr Exception exceptions[] = {
     {"engine/apply.cpp", "engine/cpu/context.h"},  // the one place that calls a backend
     {"engine/autograd/tape.cpp", "engine/ops/"},   // gradients are added up by ops
+    {"engine/autograd/gradcheck.cpp", "engine/ops/"},     // and weighted by them
+    {"engine/autograd/gradcheck.cpp", "engine/apply.h"},  // it runs the op that it checks
 };
 
 // Headers that stay inside one folder, by how their names begin.

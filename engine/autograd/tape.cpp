@@ -1,6 +1,7 @@
 #include "engine/autograd/tape.h"
 
 #include <algorithm>
+#include <atomic>
 #include <queue>
 #include <unordered_map>
 
@@ -14,7 +15,7 @@ namespace glassbox {
 namespace {
 
 thread_local bool grad_mode = true;
-thread_local std::uint64_t next_sequence = 1;
+std::atomic<std::uint64_t> next_sequence{1};  // of all threads: they may share an expression
 
 // The tape's part of a tensor.
 struct TapeMeta final : AutogradMeta {
@@ -187,24 +188,27 @@ EnableGrad::~EnableGrad() { grad_mode = previous_; }
 
 TapeNode::~TapeNode() {
   // Why: a long chain freed by nested destructors would overflow the stack.
-  std::vector<std::shared_ptr<TapeNode>> doomed;
-  const auto take = [&doomed](TapeNode& node) {
+  SmallVector<std::shared_ptr<TapeNode>, 8> nodes;
+  SmallVector<Tensor, 8> tensors;
+  const auto take = [&](TapeNode& node) {
     for (TapeEdge& edge : node.edges) {
-      if (edge.node) doomed.push_back(std::move(edge.node));
+      if (edge.node) nodes.push_back(std::move(edge.node));
     }
-    // A saved input that nobody else holds may be the last owner of the node that made it.
-    for (SavedTensor& item : node.saved) {
-      TapeMeta* meta = meta_of(item.tensor);
-      if (meta && meta->node && item.tensor.handle().use_count() == 1) {
-        doomed.push_back(std::move(meta->node));
-      }
-    }
+    for (SavedTensor& item : node.saved) tensors.push_back(std::move(item.tensor));
   };
   take(*this);
-  while (!doomed.empty()) {
-    const std::shared_ptr<TapeNode> node = std::move(doomed.back());
-    doomed.pop_back();
-    if (node.use_count() == 1) take(*node);
+  while (!nodes.empty() || !tensors.empty()) {
+    if (!tensors.empty()) {
+      // A saved input that nobody else holds may be the last owner of the node that made it.
+      const Tensor tensor = std::move(tensors.back());
+      tensors.pop_back();
+      TapeMeta* meta = tensor.handle().use_count() == 1 ? meta_of(tensor) : nullptr;
+      if (meta && meta->node) nodes.push_back(std::move(meta->node));
+    } else {
+      const std::shared_ptr<TapeNode> node = std::move(nodes.back());
+      nodes.pop_back();
+      if (node.use_count() == 1) take(*node);
+    }
   }
 }
 
@@ -213,7 +217,7 @@ void tape_link(const OpType& type, const void* op, Ins in, Outs out, int recorde
   for (const Tensor& y : out) any = any || is_floating(y.dtype());
   if (!any) return;
   auto node = std::make_shared<TapeNode>();
-  node->sequence = next_sequence++;
+  node->sequence = next_sequence.fetch_add(1, std::memory_order_relaxed);
   node->op = AnyOp(type, type.copy(op));
   node->recorded_node = recorded_node;
   std::uint32_t wanted = 0;

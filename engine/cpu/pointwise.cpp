@@ -87,11 +87,20 @@ void run_comparison(const F& f, Context& ctx, Ins in, Outs out) {
       const T* a = in_ptr<T>(in[0]) + from[0];
       const T* b = in_ptr<T>(in[1]) + from[1];
       const std::int64_t sa = rows.steps(0), sb = rows.steps(1);
-      for (std::int64_t i = 0; i < n; ++i) y[to + i] = f(a[i * sa], b[i * sb]);
+      for (std::int64_t i = 0; i < n; ++i) {
+        if constexpr (std::is_same_v<T, Half> || std::is_same_v<T, BFloat16>) {
+          y[to + i] = f(static_cast<float>(a[i * sa]), static_cast<float>(b[i * sb]));
+        } else {
+          y[to + i] = f(a[i * sa], b[i * sb]);
+        }
+      }
     });
   };
-  if (in[0].dtype() == DType::u8 || in[0].dtype() == DType::boolean) return compare(std::uint8_t());
-  dispatch_number(F::name, in[0].dtype(), compare);
+  const DType dtype = in[0].dtype();
+  if (dtype == DType::u8 || dtype == DType::boolean) return compare(std::uint8_t());
+  if (dtype == DType::f16) return compare(Half());
+  if (dtype == DType::bf16) return compare(BFloat16());
+  dispatch_number(F::name, dtype, compare);
 }
 
 namespace {

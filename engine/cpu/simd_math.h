@@ -83,7 +83,7 @@ inline Pack<float> tanh(Pack<float> x) {
                                1.33314422036e-1f, -3.33332819422e-1f);
   small = fma(small * z, x, x);
   P large = detail::copysign(P(1.0f) - P(2.0f) / (exp(a + a) + P(1.0f)), x);
-  return select(a < P(0.625f), small, large + (x - x));  // x - x: NaN stays NaN
+  return select(a < P(0.625f), small, select(x == x, large, x));  // NaN stays NaN
 }
 
 inline Pack<float> erf(Pack<float> x) {

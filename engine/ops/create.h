@@ -8,7 +8,7 @@ namespace ops {
 
 struct Full {
   static constexpr std::string_view name = "full", kind = "Constant";
-  Shape shape;
+  Shape shape = {};
   double value = 0;
   DType dtype = DType::f32;
   bool operator==(const Full&) const = default;

@@ -19,35 +19,77 @@
 namespace glassbox::ops {
 
 // Ops with kernels of their own, one a line, a family at a time.
+// clang-format off
 using HeavyOps = OpList<
     // create
-    Full, Arange, Linspace,
+    Full,
+    Arange,
+    Linspace,
     // shape
-    Reshape, Select, Copy, Permute, Slice, SliceGrad, Concat, Pad, Expand,
+    Reshape,
+    Select,
+    Copy,
+    Permute,
+    Slice,
+    SliceGrad,
+    Concat,
+    Pad,
+    Expand,
     // conv
-    Conv2d, Conv2dGradInput, Conv2dGradWeight,
+    Conv2d,
+    Conv2dGradInput,
+    Conv2dGradWeight,
     // pool
-    MaxPool2d, AdaptiveMaxPool2d, MaxPool2dGrad, AvgPool2d, AvgPool2dGrad, AdaptiveAvgPool2d,
+    MaxPool2d,
+    AdaptiveMaxPool2d,
+    MaxPool2dGrad,
+    AvgPool2d,
+    AvgPool2dGrad,
+    AdaptiveAvgPool2d,
     AdaptiveAvgPool2dGrad,
     // norm
-    BatchNorm, BatchNormGrad, BatchNormUpdate,
+    BatchNorm,
+    BatchNormGrad,
+    BatchNormUpdate,
+    // matmul
+    MatMul,
+    Linear,
+    // softmax
+    Softmax,
+    SoftmaxGrad,
+    LogSoftmax,
+    LogSoftmaxGrad,
+    NllLoss,
+    NllLossGrad,
+    CrossEntropy,
+    CrossEntropyGrad,
     // reduce
-    Sum, Mean, Var,
+    Sum,
+    Mean,
+    Var,
     // index
-    Max, Min, MaxAll, MinAll, ArgMax, PickGrad,
+    Max,
+    Min,
+    MaxAll,
+    MinAll,
+    ArgMax,
+    PickGrad,
     // random
-    Uniform, Normal, RandInt, Dropout, DropoutGrad,
+    Uniform,
+    Normal,
+    RandInt,
+    Dropout,
+    DropoutGrad,
     // augment
     Augment,
-    // matmul
-    MatMul, Linear,
-    // softmax
-    Softmax, SoftmaxGrad, LogSoftmax, LogSoftmaxGrad, NllLoss, NllLossGrad, CrossEntropy,
-    CrossEntropyGrad,
     // update
-    Assign, AddTo, Sgd,
+    Assign,
+    AddTo,
+    Sgd,
     // pointwise in its own way
-    Where, Cast>;
+    Where,
+    Cast>;
+// clang-format on
 
 namespace detail {
 template <class... Lists>

@@ -22,6 +22,9 @@ SpecList Sgd::infer(Specs in, bool) const {
   SpecList out{in[0]};
   for (std::size_t i = 0; i < n; ++i) {
     const Spec& p = in[1 + i * each];
+    if (!p.defined || (has_momentum && !in[3 + i * each].defined)) {
+      fail(name, cat(p.defined ? "the momentum of " : "", "parameter ", i, " is undefined"));
+    }
     check_floating(name, Specs(&p, 1));
     for (std::size_t k = 1; k < each; ++k) {
       const Spec& other = in[1 + i * each + k];

@@ -20,15 +20,29 @@ Spec broadcast_all(std::string_view name, Specs in) {
 }  // namespace
 
 SpecList infer_pointwise(std::string_view name, Specs in, int arity) {
-  for (int i = 0; i < arity; ++i) {
-    if (!in[static_cast<std::size_t>(i)].defined) fail(name, cat("operand ", i, " is undefined"));
-  }
+  check_defined(name, in, static_cast<std::size_t>(arity));
   check_floating(name, in);
   check_same_dtype(name, in);
   return {broadcast_all(name, in)};
 }
 
+SpecList infer_pointwise_grad(std::string_view name, Specs in, bool reads_x, bool reads_y) {
+  const Spec& dy = in[0];
+  check_defined(name, in, 1);
+  check_floating(name, in);
+  for (int i = 1; i < 3; ++i) {
+    const Spec& read = in[static_cast<std::size_t>(i)];
+    if (!(i == 1 ? reads_x : reads_y)) continue;
+    if (!read.defined) fail(name, cat("operand ", i, " is undefined"));
+    if (read.shape != dy.shape || read.dtype != dy.dtype) {
+      fail(name, cat(i == 1 ? "x " : "y ", to_string(read), " does not match dy ", to_string(dy)));
+    }
+  }
+  return {dy};
+}
+
 SpecList infer_comparison(std::string_view name, Specs in) {
+  check_defined(name, in);
   check_same_dtype(name, in);
   Spec out = broadcast_all(name, in);
   out.dtype = DType::boolean;
@@ -70,6 +84,7 @@ void Maximum::backward(const Saved& saved, Ins dy, Grads& grads) const {
 }
 
 SpecList Where::infer(Specs in, bool) const {
+  check_defined(name, in);
   if (in[0].dtype != DType::boolean) {
     fail(name, cat("the condition must be bool, got ", to_string(in[0])));
   }
@@ -91,6 +106,7 @@ void Where::backward(const Saved& saved, Ins dy, Grads& grads) const {
 }
 
 SpecList Cast::infer(Specs in, bool) const {
+  check_defined(name, in);
   Spec out = in[0];
   out.dtype = dtype;
   return {out};

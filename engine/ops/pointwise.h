@@ -428,23 +428,27 @@ template <class F>
 inline constexpr auto grad_kind = with_suffix(F::kind, "Grad");
 }  // namespace detail
 
+SpecList infer_pointwise(std::string_view name, Specs in, int arity);
+SpecList infer_pointwise_grad(std::string_view name, Specs in, bool reads_x, bool reads_y);
+SpecList infer_comparison(std::string_view name, Specs in);
+
 // dx of a pointwise op of one input. Inputs: dy, x, y; the last two are absent when not read.
 template <PointwiseUnary F>
 struct PointwiseGrad {
   static constexpr std::string_view name{detail::grad_name<F>.data(), F::name.size() + 5};
   static constexpr std::string_view kind{detail::grad_kind<F>.data(), F::kind.size() + 4};
-  F f;
+  F f = {};
   bool operator==(const PointwiseGrad&) const = default;
   Attrs attrs(Specs in) const { return f.attrs(in); }
-  SpecList infer(Specs in, bool) const { return {in[0]}; }
+  SpecList infer(Specs in, bool) const {
+    return infer_pointwise_grad(name, in, F::grad_reads_x, F::grad_reads_y);
+  }
   Cost cost(Specs in, Specs out) const {
     return streaming_cost((F::flops + 1.0) * static_cast<double>(out[0].numel()), in, out);
   }
 };
 
 // What a pointwise struct leaves to its family (see engine/apply.h).
-SpecList infer_pointwise(std::string_view name, Specs in, int arity);
-SpecList infer_comparison(std::string_view name, Specs in);
 
 template <Pointwise F>
 SpecList infer(const F&, Specs in, bool) {

@@ -33,6 +33,7 @@ Attrs reduction_attrs(const std::vector<int>& dims, bool keepdim) {
 }
 
 SpecList reduction_spec(std::string_view name, Specs in, const std::vector<int>& dims, bool keepdim) {
+  check_defined(name, in);
   check_floating(name, in);
   Spec out = in[0];
   out.shape = reduced_shape(name, in[0].shape, dims, keepdim);

@@ -10,7 +10,7 @@ namespace ops {
 
 struct Sum {
   static constexpr std::string_view name = "sum", kind = "ReduceSum";
-  std::vector<int> dims;  // empty: all
+  std::vector<int> dims = {};  // empty: all
   bool keepdim = false;
   bool operator==(const Sum&) const = default;
   Attrs attrs(Specs in) const;
@@ -23,7 +23,7 @@ struct Sum {
 
 struct Mean {
   static constexpr std::string_view name = "mean", kind = "ReduceMean";
-  std::vector<int> dims;
+  std::vector<int> dims = {};
   bool keepdim = false;
   bool operator==(const Mean&) const = default;
   Attrs attrs(Specs in) const;

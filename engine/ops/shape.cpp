@@ -9,6 +9,7 @@ namespace glassbox {
 namespace ops {
 
 SpecList Reshape::infer(Specs in, bool) const {
+  check_defined(name, in);
   Spec out = in[0];
   out.shape = {};
   const std::int64_t n = in[0].numel();
@@ -40,6 +41,7 @@ void Reshape::backward(const Saved& saved, Ins dy, Grads& grads) const {
 }
 
 SpecList Select::infer(Specs in, bool) const {
+  check_defined(name, in);
   const Shape& x = in[0].shape;
   if (x.rank() == 0) fail(name, "a tensor without dimensions cannot be indexed");
   if (index < -x[0] || index >= x[0]) {
@@ -66,7 +68,13 @@ Attrs Permute::attrs(Specs) const {
   return {{"dims", std::vector<std::int64_t>(dims.begin(), dims.end())}};
 }
 
+SpecList Copy::infer(Specs in, bool) const {
+  check_defined(name, in);
+  return {in[0]};
+}
+
 SpecList Permute::infer(Specs in, bool) const {
+  check_defined(name, in);
   const Shape& x = in[0].shape;
   if (static_cast<int>(dims.size()) != x.rank()) {
     fail(name, cat("names ", dims.size(), " dimensions of ", x));
@@ -112,6 +120,7 @@ Attrs Slice::attrs(Specs) const {
 }
 
 SpecList Slice::infer(Specs in, bool) const {
+  check_defined(name, in);
   if (step < 1) fail(name, cat("step ", step, " must be at least 1"));
   Spec out = in[0];
   const int d = normalize_dim(name, dim, out.shape.rank());
@@ -137,6 +146,7 @@ Attrs SliceGrad::attrs(Specs in) const {
 }
 
 SpecList SliceGrad::infer(Specs in, bool) const {
+  check_defined(name, in);
   Spec out = in[0];
   const int d = normalize_dim(name, slice.dim, out.shape.rank());
   std::int64_t first = 0, count = 0;
@@ -150,6 +160,7 @@ SpecList SliceGrad::infer(Specs in, bool) const {
 
 SpecList Concat::infer(Specs in, bool) const {
   if (in.empty()) fail(name, "needs at least one tensor");
+  check_defined(name, in);
   check_same_dtype(name, in);
   Spec out = in[0];
   const int d = normalize_dim(name, dim, out.shape.rank());
@@ -177,6 +188,7 @@ void Concat::backward(const Saved& saved, Ins dy, Grads& grads) const {
 }
 
 SpecList Pad::infer(Specs in, bool) const {
+  check_defined(name, in);
   Spec out = in[0];
   if (amounts.size() % 2 != 0 || amounts.size() > 2 * static_cast<std::size_t>(out.shape.rank())) {
     fail(name, cat("needs two amounts for each padded dimension, got ", amounts.size(), " for ",
@@ -198,6 +210,7 @@ void Pad::backward(const Saved&, Ins dy, Grads& grads) const {
 }
 
 SpecList Expand::infer(Specs in, bool) const {
+  check_defined(name, in);
   if (broadcast_shapes(name, in[0].shape, shape) != shape) {
     fail(name, cat(in[0].shape, " does not expand to ", shape));
   }

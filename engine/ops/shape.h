@@ -10,7 +10,7 @@ namespace ops {
 
 struct Reshape {  // the same elements in the same order under another shape; one size may be -1
   static constexpr std::string_view name = "reshape", kind = "Reshape";
-  std::vector<std::int64_t> shape;
+  std::vector<std::int64_t> shape = {};
   bool operator==(const Reshape&) const = default;
   Attrs attrs(Specs) const { return {{"shape", shape}}; }
   int alias(int) const { return 0; }
@@ -35,14 +35,14 @@ struct Copy {  // the same values in memory of their own
   static constexpr std::string_view name = "copy", kind = "Identity";
   bool operator==(const Copy&) const = default;
   Attrs attrs(Specs) const { return {}; }
-  SpecList infer(Specs in, bool) const { return {in[0]}; }
+  SpecList infer(Specs in, bool grad) const;
   Cost cost(Specs in, Specs out) const { return streaming_cost(0, in, out); }
   void backward(const Saved&, Ins dy, Grads& grads) const { grads.set(0, dy[0]); }
 };
 
 struct Permute {  // y's dimension i is x's dimension dims[i]
   static constexpr std::string_view name = "permute", kind = "Transpose";
-  std::vector<int> dims;
+  std::vector<int> dims = {};
   bool operator==(const Permute&) const = default;
   Attrs attrs(Specs in) const;
   SpecList infer(Specs in, bool grad) const;
@@ -63,7 +63,7 @@ struct Slice {  // y = x[..., start:stop:step, ...] along dim, with Python's rul
 };
 struct SliceGrad {  // zeros of `size` along dim, with dy at the slice
   static constexpr std::string_view name = "slice_grad", kind = "SliceGrad";
-  Slice slice;
+  Slice slice = {};
   std::int64_t size = 0;
   bool operator==(const SliceGrad&) const = default;
   Attrs attrs(Specs in) const;
@@ -83,7 +83,7 @@ struct Concat {  // joins along dim; the other sizes are equal. Any number of in
 
 struct Pad {  // constant padding; amounts as in PyTorch: {left, right, top, bottom, ...}, last dim first
   static constexpr std::string_view name = "pad", kind = "Pad";
-  std::vector<std::int64_t> amounts;  // negative crops
+  std::vector<std::int64_t> amounts = {};  // negative crops
   double value = 0;
   bool operator==(const Pad&) const = default;
   Attrs attrs(Specs) const {
@@ -96,7 +96,7 @@ struct Pad {  // constant padding; amounts as in PyTorch: {left, right, top, bot
 
 struct Expand {  // repeats dimensions of size 1 up to `shape`, by numpy's broadcasting rule
   static constexpr std::string_view name = "expand", kind = "Expand";
-  Shape shape;
+  Shape shape = {};
   bool operator==(const Expand&) const = default;
   Attrs attrs(Specs) const { return {{"shape", shape}}; }
   SpecList infer(Specs in, bool grad) const;

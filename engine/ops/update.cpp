@@ -7,6 +7,7 @@ namespace ops {
 
 namespace {
 SpecList same_spec(std::string_view name, Specs in) {
+  check_defined(name, in);
   if (in[0].shape != in[1].shape || in[0].dtype != in[1].dtype) {
     fail(name, cat("destination ", to_string(in[0]), " does not match source ", to_string(in[1])));
   }

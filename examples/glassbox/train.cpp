@@ -47,7 +47,7 @@ double test_accuracy(layers::ModuleBase& model, DataLoader& loader, std::int64_t
   const NoGrad no_grad;
   model.eval();
   std::int64_t correct = 0;
-  for (const auto& [inputs, labels, indices] : loader) {
+  for (const auto& [inputs, labels] : loader) {
     correct += count_correct(model.call({inputs}).at(0), labels);
   }
   return static_cast<double>(correct) / static_cast<double>(images);
@@ -83,7 +83,7 @@ class Training {
     Progress progress(fmt::format("epoch {}/{}", epoch, options_.epochs), images_);
     double loss_sum = 0;
     std::int64_t done = 0, correct = 0;
-    for (const auto& [inputs, labels, indices] : train_loader_) {
+    for (const auto& [inputs, labels] : train_loader_) {
       optimizer_.zero_grad();
       const Tensor outputs = model_.call({inputs}).at(0);
       const Tensor loss = criterion_(outputs, labels);
