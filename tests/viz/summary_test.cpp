@@ -9,6 +9,7 @@
 
 #include "engine/core/allocator.h"
 #include "engine/graph/recorder.h"
+#include "engine/ops/matmul.h"
 #include "engine/ops/random.h"
 #include "layers/models/models.h"
 #include "tests/viz/golden.h"
@@ -79,6 +80,63 @@ TEST_CASE("summary: trees") {
   const std::vector<Shape> inputs{{3, 32, 32}, {3, 32, 32}};
   test::check_golden("siamese.tree.txt", viz::summary(siamese, inputs).to_string());
   test::check_golden("siamese_listing.tree.txt", siamese.summary().to_string());
+}
+
+namespace {
+
+// A head that is listed under two names and called by both parents, at two sizes; a layer that is
+// used without being called; one that nothing lists; a list of which one part is called; a frozen
+// part.
+struct Inner : layers::Module<Inner> {
+  std::shared_ptr<layers::Sequential> head;
+  layers::ReLU act;
+  Tensor forward(const Tensor& x) { return act((*head)(x)); }
+  void fields(layers::Fields& f) {
+    f("head", head);
+    f("act", act);
+  }
+};
+
+struct Odd : layers::Module<Odd> {
+  std::shared_ptr<layers::Sequential> head = std::make_shared<layers::Sequential>(
+      layers::Conv2d{2, 2, 3}, layers::named("norm", layers::BatchNorm2d{2}));
+  Inner inner;
+  layers::Linear table{4, 3};
+  layers::ModuleList list{layers::Linear{3, 3}, layers::Linear{3, 7, {.bias = false}},
+                          layers::Sequential{layers::ReLU{}, layers::Linear{1, 1}}};
+  std::shared_ptr<layers::Linear> hidden = std::make_shared<layers::Linear>(3, 3);
+  Odd() {
+    inner.head = head;
+    list[0].requires_grad(false);
+  }
+  Tensor forward(const Tensor& x) {
+    const Tensor y = inner((*head)(x));
+    const Tensor z = linear(y.reshape({x.size(0), -1}), table.weight);
+    return (*hidden)(list[0].call({z})[0]);
+  }
+  void fields(layers::Fields& f) {
+    f("head", head);
+    f("inner", inner);
+    f("table", table);
+    f("list", list);
+  }
+};
+
+}  // namespace
+
+TEST_CASE("summary: modules that are shared, unlisted, not called") {
+  DeviceScope meta(Device::meta());  // where the unlisted one has to be
+  Odd model;
+  test::check_golden("odd.tree.txt", viz::summary(model, {{2, 6, 5}}).to_string());
+  test::check_golden("odd_listing.tree.txt", viz::summary(model).to_string());
+  viz::Summary summary = viz::summary(model, {{2, 6, 5}}, {.batch = 32, .color = true});
+  std::string text = summary.to_string();
+  CHECK(text.find("\033[2m├─ \033[0mhead ") != text.npos);
+  for (std::size_t at; (at = text.find("\033[")) != text.npos;) text.erase(at, 4);
+  summary.options.color = false;
+  CHECK(text == summary.to_string());
+  CHECK(text.find("[32, 3]") != text.npos);
+  CHECK(text.find(" for a batch of 32\n") != text.npos);
 }
 
 TEST_CASE("summary: counts and shapes of the result") {
