@@ -4,7 +4,7 @@
 #   GLASSBOX_PEERS  Python interpreters that have torch, separated by spaces (python3)
 #   ROUNDS          how many turns each configuration gets (3)
 set -eu
-bin=${GLASSBOX_BENCH_BIN:-build/bench/bin}
+bin=${GLASSBOX_BENCH_BIN:-build/release/bin}
 here=$(dirname "$0")
 json=build/bench.json
 [ "${1-}" = --json ] && json=$2

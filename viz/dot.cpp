@@ -185,8 +185,11 @@ class Drawing {
         call.path + (call.repeat > 0 ? "#" + std::to_string(call.repeat + 1) : "");
     line("subgraph " + quoted("cluster_" + id) + " {");
     ++depth_;
+    // Two short lines in the corner: an edge enters in the middle.
+    constexpr std::string_view end = "<br align=\"left\"/>";
     const std::string label =
-        "<b>" + escaped(name) + "</b> " + font("color=\"#707070\"", escaped(call.type));
+        cat("<b>", escaped(name), "</b>", end,
+            font("point-size=\"9\" color=\"#707070\"", escaped(call.type)), end);
     const bool even = depth_ % 2 == 0;
     line("graph [label=<" + label + ">, fontsize=10, style=\"rounded,filled\", fillcolor=\"" +
          (even ? "#F7F8FA" : "#EEF1F5") + "\", color=\"#C3CAD3\", penwidth=1, margin=10]");

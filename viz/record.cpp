@@ -8,17 +8,17 @@
 namespace glassbox::viz {
 namespace {
 
-// The device that the model is on, or would be on if it had data.
-Device meta_of(layers::ModuleBase& model) {
-  for (const auto& [name, tensor] : model.named_parameters()) {
-    const Device device = tensor.device();
-    return device.is_meta() ? device : Device::meta(device.type());
-  }
-  return Device::meta();
+using Parameters = std::vector<layers::Named<Tensor>>;
+
+// Stands for the device that the model is on.
+Device meta_of(const Parameters& parameters) {
+  if (parameters.empty()) return Device::meta();
+  const Device device = parameters.front().second.device();
+  return device.is_meta() ? device : Device::meta(device.type());
 }
 
-DType usual_dtype(layers::ModuleBase& model) {
-  for (const auto& [name, tensor] : model.named_parameters()) {
+DType usual_dtype(const Parameters& parameters) {
+  for (const auto& [name, tensor] : parameters) {
     if (is_floating(tensor.dtype())) return tensor.dtype();
   }
   return DType::f32;
@@ -33,7 +33,8 @@ Recording record(layers::ModuleBase& model, const std::vector<Shape>& inputs,
   if (options.batch < 1)
     fail(model.type_name(), cat("batch ", options.batch, " must be at least 1"));
 
-  const Device meta = meta_of(model);
+  const Parameters parameters = model.named_parameters();
+  const Device meta = meta_of(parameters);
   Recording recording;
   recording.model = model.clone_to(meta);
   const DeviceScope device(meta);
@@ -43,7 +44,7 @@ Recording record(layers::ModuleBase& model, const std::vector<Shape>& inputs,
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     Shape shape = inputs[i];
     shape.insert(0, options.batch);
-    const DType dtype = i < options.dtypes.size() ? options.dtypes[i] : usual_dtype(model);
+    const DType dtype = i < options.dtypes.size() ? options.dtypes[i] : usual_dtype(parameters);
     xs.push_back(empty(shape, dtype, meta));
     const std::string name = inputs.size() == 1 ? "input" : "input" + std::to_string(i + 1);
     recorder.name_value(xs.back(), name, Role::input);

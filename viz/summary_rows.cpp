@@ -93,7 +93,7 @@ class Rows {
     const bool inner =
         parent >= 0 && graph_->calls[static_cast<std::size_t>(call.parent)].repeat == call.repeat;
     if (call.repeat > 0 && !inner) {
-      const bool elsewhere = made.name != last_part(call.path);
+      const bool elsewhere = call.path != made.name && !call.path.ends_with("." + made.name);
       made.notes.push_back(ordinal(call.repeat + 1) + " call" +
                            (elsewhere ? " of " + call.path : ""));
     }
@@ -113,13 +113,16 @@ class Rows {
         event.is_call ? add_call(event.index, own) : add_op(event.index, own);
       }
     }
-    if (call.repeat == 0) add_never_called(module, "", own);
+    if (call.repeat == 0 && listed) add_never_called(module, "", own);
   }
 
   // As the caller names it; the path from the root where the caller does not list it.
   std::string name_of_call(const Graph::Call& call) const {
     if (call.parent < 0) return call.type;
     const Graph::Call& parent = graph_->calls[static_cast<std::size_t>(call.parent)];
+    if (parent.path.empty()) return call.path;
+    const std::string below = relative_path(call.path, parent.path);
+    if (below != call.path) return below;
     const std::string name = path_of(const_cast<Scoped&>(*parent.module), *call.module);
     return name == "?" || name.empty() ? call.path : name;
   }
@@ -225,9 +228,12 @@ class Rows {
     made.type = module.type_name();
     const bool again = !placed_.insert(&module).second;
     if (again) made.notes.push_back("the same as " + paths_.at(&module));
-    if (graph_)
-      made.notes.push_back(is_read(module) ? "never called, but its parameters are read"
-                                           : "never called");
+    const bool said_above = parent >= 0 && row(parent).call == 0;
+    if (is_read(module)) {
+      made.notes.push_back("never called, but its parameters are read");
+    } else if (graph_ && !said_above) {
+      made.notes.push_back("never called");
+    }
     const int own = add_row(std::move(made), parent);
     describe(module, own, !again);
     if (again) return;
@@ -239,6 +245,7 @@ class Rows {
 
   bool is_read(ModuleBase& module) const {
     bool read = false;
+    if (!graph_) return read;
     module.visit_tensors([&](std::string_view, Tensor& tensor, bool) {
       for (const Graph::Value& value : graph_->values) {
         read = read || (value.tensor_id == tensor.id() && !value.readers.empty());

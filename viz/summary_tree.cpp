@@ -43,7 +43,7 @@ class Tree {
     const Row& row = summary_.rows[index];
     std::vector<std::string> notes = row.notes;
     const bool as_before = is_repetition(index);
-    if (as_before) notes.back() += ", as above";
+    if (as_before) notes.push_back("as above");
     lines_.push_back(line_of(row, branch, notes));
     if (as_before) return;
     const std::vector<std::size_t>& children = children_[index];
@@ -90,7 +90,7 @@ class Tree {
     if (summary_.inputs.empty() && row.kind == Row::Kind::module) line.cells[2] = "?";
     if (row.total > 0) line.cells[parameters_column] = with_commas(row.total);
     for (const std::string& note : notes)
-      line.cells[4] += (line.cells[4].empty() ? "" : "; ") + note;
+      line.cells[4] += (line.cells[4].empty() ? "" : ", ") + note;
     return line;
   }
 

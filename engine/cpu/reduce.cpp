@@ -1,12 +1,15 @@
-// Reductions. The tensor is seen as [outer, n, inner] with the reduced elements in the middle, after
-// at most one permutation of dimensions into kept and reduced ones. Long sums are taken in fixed
-// blocks whose partial sums are added in order, each in double for f32.
+// Sums. Dimensions are split into kept and reduced ones; the last that is longer than 1 is
+// contiguous and decides how memory is walked. Reduced: an output's elements come in contiguous
+// runs. Kept: a strip of neighbouring outputs is summed together, so that every line of memory is
+// used whole. Long sums of few outputs are cut into fixed blocks whose sums are added in order, all
+// in double.
 #include "engine/ops/reduce.h"
 
 #include <vector>
 
 #include "engine/cpu/dispatch.h"
 #include "engine/cpu/parallel.h"
+#include "engine/cpu/rows.h"
 
 namespace glassbox {
 
@@ -32,11 +35,13 @@ struct Reduction {
 
   static std::int64_t offset(const std::vector<std::int64_t>& size,
                              const std::vector<std::int64_t>& step, std::int64_t index) {
+    // Why the first dimension apart: a division costs as much as a short run's sum.
     std::int64_t at = 0;
-    for (std::size_t d = size.size(); d-- > 0;) {
+    for (std::size_t d = size.size(); d-- > 1;) {
       at += index % size[d] * step[d];
       index /= size[d];
     }
+    if (!size.empty()) at += index * step[0];
     return at;
   }
 
@@ -55,106 +60,162 @@ struct Reduction {
   }
 };
 
-// The sum of a contiguous run, in eight interleaved lanes of double.
-template <class T>
-double sum_run(const T* x, std::int64_t n) {
-  double lane[8] = {};
-  std::int64_t i = 0;
-  for (; i + 8 <= n; i += 8) {
-    for (int k = 0; k < 8; ++k) lane[k] += static_cast<double>(x[i + k]);
-  }
-  for (int k = 0; i < n; ++i, ++k) lane[k] += static_cast<double>(x[i]);
-  return ((lane[0] + lane[1]) + (lane[2] + lane[3])) + ((lane[4] + lane[5]) + (lane[6] + lane[7]));
-}
+// How a reduction is cut: a piece is a group of outputs (a strip, or one) and a block of their
+// elements. It depends on the shape alone.
+struct Pieces {
+  static constexpr std::int64_t longest_strip = 256, block_elements = 32768, enough_groups = 64;
+  const Reduction& r;
+  bool across;         // neighbouring outputs are contiguous
+  std::int64_t row;    // how many of them
+  std::int64_t width;  // outputs in a strip, fewer in a row's last one
+  std::int64_t strips, groups, block, blocks;
 
-// Sum over one output's elements with number in [begin, end).
-template <class T>
-double sum_range(const Reduction& r, const T* x, std::int64_t begin, std::int64_t end) {
-  if (r.reduced_size.empty()) return begin < end ? static_cast<double>(x[0]) : 0;
+  explicit Pieces(const Reduction& reduction) : r(reduction) {
+    across = !r.kept_step.empty() && r.kept_step.back() == 1;
+    row = across ? r.kept_size.back() : 1;
+    width = std::min(row, longest_strip);
+    strips = width == 0 ? 0 : (row + width - 1) / width;
+    groups = r.outputs == 0 ? 0 : r.outputs / row * strips;
+    block = groups < enough_groups && width > 0 ? block_elements / width : r.count;
+    blocks = block == 0 ? 1 : std::max<std::int64_t>(1, (r.count + block - 1) / block);
+  }
+  std::int64_t first(std::int64_t group) const {
+    return across ? group / strips * row + group % strips * width : group;
+  }
+  std::int64_t outputs(std::int64_t group) const {
+    return across ? std::min(width, row - group % strips * width) : 1;
+  }
+  // Pieces that are worth handing to a thread together.
+  std::int64_t per_chunk() const {
+    return std::max<std::int64_t>(
+        1, grain / std::max<std::int64_t>(1, width * std::min(block, r.count)));
+  }
+};
+
+// What is summed of each element: itself, or its squared distance from the output's shift.
+struct Itself {
+  template <class V>
+  V operator()(V x, double) const {
+    return x;
+  }
+};
+struct SquaredDistance {
+  template <class V>
+  V operator()(V x, double shift) const {
+    const V d = x - V(shift);
+    return d * d;
+  }
+};
+
+// Calls f(run, n, step) for the runs of one output's elements with number in [begin, end).
+template <class T, class F>
+void for_runs(const Reduction& r, const T* x, std::int64_t begin, std::int64_t end, const F& f) {
+  if (begin >= end) return;
+  if (r.reduced_size.empty()) return f(x, 1, 1);
   const std::int64_t inner = r.reduced_size.back(), step = r.reduced_step.back();
-  double total = 0;
+  if (r.reduced_size.size() == 1) return f(x + begin * step, end - begin, step);
   for (std::int64_t i = begin; i < end;) {
-    const std::int64_t in_run = std::min(end - i, inner - i % inner);
-    const T* run = x + Reduction::offset(r.reduced_size, r.reduced_step, i);
-    if (step == 1) {
-      total += sum_run(run, in_run);
-    } else {
-      for (std::int64_t k = 0; k < in_run; ++k) total += static_cast<double>(run[k * step]);
-    }
-    i += in_run;
+    const std::int64_t n = std::min(end - i, inner - i % inner);
+    f(x + Reduction::offset(r.reduced_size, r.reduced_step, i), n, step);
+    i += n;
   }
-  return total;
 }
 
-template <class T>
-void reduce_sum(const cpu::Context& ctx, const Reduction& r, const T* x, T* y, double scale) {
-  constexpr std::int64_t block = 32768;
-  if (r.outputs == 0) return;
-  if (r.outputs >= 64 || r.count <= block) {
-    const std::int64_t group = std::max<std::int64_t>(1, grain / std::max<std::int64_t>(1, r.count));
-    parallel_chunks(ctx, r.outputs, group, [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t o = begin; o < end; ++o) {
-        const T* first = x + Reduction::offset(r.kept_size, r.kept_step, o);
-        y[o] = static_cast<T>(sum_range(r, first, 0, r.count) * scale);
+// The sums of a piece, by output. `shift` begins at the piece's first output, or is null for zeros.
+template <class T, class Term>
+void sum_piece(const Pieces& p, const T* x, std::int64_t group, std::int64_t b, const Term& term,
+               const double* shift, double* total) {
+  const std::int64_t width = p.outputs(group);
+  const std::int64_t begin = b * p.block, end = std::min(p.r.count, begin + p.block);
+  const T* const first = x + Reduction::offset(p.r.kept_size, p.r.kept_step, p.first(group));
+  *total = 0;  // Why apart: for one output the call would cost as much as a short sum.
+  if (width > 1) std::fill_n(total + 1, width - 1, 0.0);
+  for_runs(p.r, first, begin, end, [&](const T* run, std::int64_t n, std::int64_t step) {
+    if (!p.across) {
+      const double s = shift ? *shift : 0;
+      *total += sum_row(n, [&](std::int64_t i, auto load) { return term(load(run + i), s); });
+    } else if (shift) {
+      for (; n > 0; --n, run += step) {
+        for (std::int64_t j = 0; j < width; ++j)
+          total[j] += term(static_cast<double>(run[j]), shift[j]);
       }
-    });
-    return;
-  }
-  // Few outputs of many elements: blocks in parallel, then their sums in order.
-  const std::int64_t blocks = (r.count + block - 1) / block;
-  std::vector<double> partial(static_cast<std::size_t>(r.outputs * blocks));
-  parallel_for(ctx, r.outputs * blocks, [&](std::int64_t i) {
-    const T* first = x + Reduction::offset(r.kept_size, r.kept_step, i / blocks);
-    const std::int64_t begin = i % blocks * block;
-    partial[static_cast<std::size_t>(i)] =
-        sum_range(r, first, begin, std::min(r.count, begin + block));
+    } else {
+      for (; n > 0; --n, run += step) {
+        for (std::int64_t j = 0; j < width; ++j) total[j] += term(static_cast<double>(run[j]), 0);
+      }
+    }
   });
-  for (std::int64_t o = 0; o < r.outputs; ++o) {
+}
+
+// Calls put(output, sum) for every output.
+template <class T, class Term, class Put>
+void reduce(const cpu::Context& ctx, const Reduction& r, const T* x, const Term& term,
+            const double* shift, const Put& put) {
+  const Pieces p(r);
+  std::vector<double> partial(static_cast<std::size_t>(p.blocks > 1 ? r.outputs * p.blocks : 0));
+  parallel_chunks(
+      ctx, p.groups * p.blocks, p.per_chunk(), [&](std::int64_t begin, std::int64_t end) {
+        double total[Pieces::longest_strip];
+        for (std::int64_t i = begin; i < end; ++i) {
+          const std::int64_t group = p.blocks == 1 ? i : i / p.blocks, b = i - group * p.blocks;
+          const std::int64_t first = p.first(group);
+          sum_piece(p, x, group, b, term, shift ? shift + first : nullptr, total);
+          for (std::int64_t j = 0; j < p.outputs(group); ++j) {
+            if (p.blocks == 1)
+              put(first + j, total[j]);
+            else
+              partial[static_cast<std::size_t>((first + j) * p.blocks + b)] = total[j];
+          }
+        }
+      });
+  for (std::int64_t o = 0; p.blocks > 1 && o < r.outputs; ++o) {
     double total = 0;
-    for (std::int64_t b = 0; b < blocks; ++b) total += partial[static_cast<std::size_t>(o * blocks + b)];
-    y[o] = static_cast<T>(total * scale);
+    for (std::int64_t b = 0; b < p.blocks; ++b)
+      total += partial[static_cast<std::size_t>(o * p.blocks + b)];
+    put(o, total);
   }
 }
 
 template <class Op>
 void run_sum(const Op& op, const cpu::Context& ctx, Ins in, Outs out, bool mean) {
   const Reduction r(op.name, in[0].shape(), op.dims);
-  const double scale = mean ? 1.0 / static_cast<double>(r.count) : 1.0;
+  const double divisor = mean ? static_cast<double>(r.count) : 1;
   dispatch_floating(op.name, out[0].dtype(), [&](auto type) {
     using T = decltype(type);
-    reduce_sum(ctx, r, in_ptr<T>(in[0]), out_ptr<T>(out[0]), scale);
+    T* const y = out_ptr<T>(out[0]);
+    reduce(ctx, r, in_ptr<T>(in[0]), Itself(), nullptr,
+           [&](std::int64_t o, double total) { y[o] = static_cast<T>(total / divisor); });
   });
-}
-
-// Sum of squared deviations from `mean` over one output's elements.
-template <class T>
-double squared_deviations(const Reduction& r, const T* x, double mean) {
-  double total = 0;
-  for (std::int64_t i = 0; i < r.count; ++i) {
-    const double d = static_cast<double>(x[Reduction::offset(r.reduced_size, r.reduced_step, i)]) - mean;
-    total += d * d;
-  }
-  return total;
 }
 
 }  // namespace
 
+void run(const ops::Sum& op, cpu::Context& ctx, Ins in, Outs out) {
+  run_sum(op, ctx, in, out, false);
+}
+void run(const ops::Mean& op, cpu::Context& ctx, Ins in, Outs out) {
+  run_sum(op, ctx, in, out, true);
+}
+
+// The means, in double.
+std::size_t scratch(const ops::Var&, const cpu::Context&, Specs, Specs out) {
+  return static_cast<std::size_t>(out[0].numel()) * sizeof(double);
+}
+
 void run(const ops::Var& op, cpu::Context& ctx, Ins in, Outs out) {
   const Reduction r(op.name, in[0].shape(), op.dims);
   const double count = static_cast<double>(r.count);
+  const double degrees = std::max(0.0, count - op.correction);
+  double* const means = static_cast<double*>(ctx.scratch());
   dispatch_floating(op.name, out[0].dtype(), [&](auto type) {
     using T = decltype(type);
+    const T* const x = in_ptr<T>(in[0]);
     T* const y = out_ptr<T>(out[0]);
-    parallel_for(ctx, r.outputs, [&](std::int64_t o) {
-      const T* first = in_ptr<T>(in[0]) + Reduction::offset(r.kept_size, r.kept_step, o);
-      const double mean = sum_range(r, first, 0, r.count) / count;
-      const double degrees = std::max(0.0, count - op.correction);
-      y[o] = static_cast<T>(squared_deviations(r, first, mean) / degrees);
-    });
+    reduce(ctx, r, x, Itself(), nullptr,
+           [&](std::int64_t o, double total) { means[o] = total / count; });
+    reduce(ctx, r, x, SquaredDistance(), means,
+           [&](std::int64_t o, double total) { y[o] = static_cast<T>(total / degrees); });
   });
 }
-
-void run(const ops::Sum& op, cpu::Context& ctx, Ins in, Outs out) { run_sum(op, ctx, in, out, false); }
-void run(const ops::Mean& op, cpu::Context& ctx, Ins in, Outs out) { run_sum(op, ctx, in, out, true); }
 
 }  // namespace glassbox

@@ -1,10 +1,8 @@
-// Loops over contiguous rows, and over rows that lie across memory: those are copied to contiguous
-// ones and back, a strip of neighbours at a time, so that a kernel is written once. Sums are in
-// double, in an order that depends on the length alone. For engine/cpu only.
+// Sums of contiguous rows in double, and rows that run along any dimension. Every order depends on
+// the shape alone. For engine/cpu only.
 #pragma once
 #include <array>
 #include <cstdint>
-#include <vector>
 
 #include "engine/core/shape.h"
 #include "engine/cpu/parallel.h"
@@ -22,23 +20,39 @@ inline Pack<double> load_double(const float* p) {
   return Pack<double>::Vector(__builtin_convertvector(half, Pack<double>::Vector));
 }
 
+// Adds the elements of e, as double, to as many lanes of two packs as they need.
+inline void add_double(Pack<double>& low, Pack<double>&, Pack<double> e) { low += e; }
+inline void add_double(Pack<double>& low, Pack<double>& high, Pack<float> e) {
+  float lane[Pack<float>::lanes];
+  storeu(lane, e);
+  low += load_double(lane);
+  high += load_double(lane + Pack<double>::lanes);
+}
+
 // The sum of f(i, load) for i in [0, n), where f computes from what load(pointer + i) gives: packs
 // of double, or a double in the tail. Four sums at a time hide the latency of an addition.
 template <class F>
 double sum_row(std::int64_t n, const F& f) {
-  constexpr int lanes = Pack<double>::lanes, ways = 4;
+  constexpr int lanes = Pack<double>::lanes;
   const auto packed = [](const auto* p) { return load_double(p); };
   const auto scalar = [](const auto* p) { return static_cast<double>(*p); };
-  Pack<double> total[ways];
-  for (Pack<double>& t : total) t = Pack<double>(0.0);
   std::int64_t i = 0;
-  for (; i + ways * lanes <= n; i += ways * lanes) {
-    for (int k = 0; k < ways; ++k) total[k] += f(i + k * lanes, packed);
-  }
-  for (; i + lanes <= n; i += lanes) total[0] += f(i, packed);
   double rest = 0;
+  if (n < lanes) {
+    for (; i < n; ++i) rest += f(i, scalar);
+    return rest;
+  }
+  // Why four names and not an array: g++ 12 would clear it in memory.
+  Pack<double> a(0.0), b(0.0), c(0.0), d(0.0);
+  for (; i + 4 * lanes <= n; i += 4 * lanes) {
+    a += f(i, packed);
+    b += f(i + lanes, packed);
+    c += f(i + 2 * lanes, packed);
+    d += f(i + 3 * lanes, packed);
+  }
+  for (; i + lanes <= n; i += lanes) a += f(i, packed);
   for (; i < n; ++i) rest += f(i, scalar);
-  return horizontal_sum((total[0] + total[1]) + (total[2] + total[3])) + rest;
+  return horizontal_sum((a + b) + (c + d)) + rest;
 }
 
 template <class T>
@@ -46,94 +60,145 @@ double sum_row(const T* x, std::int64_t n) {
   return sum_row(n, [x](std::int64_t i, auto load) { return load(x + i); });
 }
 
-// y[i] = f(i, load) for i in [0, n), in packs; a tail goes through the same instructions.
-template <class T, class F>
-void map_row(T* y, std::int64_t n, const F& f) {
-  constexpr int lanes = Pack<T>::lanes;
-  std::int64_t i = 0;
-  for (; i + lanes <= n; i += lanes) {
-    storeu(y + i, Pack<T>(f(i, [](const T* p) { return loadu(p); })));
-  }
-  if (i < n) {
-    const int rest = static_cast<int>(n - i);
-    store_partial(y + i, Pack<T>(f(i, [rest](const T* p) { return load_partial(p, rest); })), rest);
-  }
-}
-
-// The largest element, NaN if there is one; -infinity of none.
-template <class T>
-T max_row(const T* x, std::int64_t n) {
-  constexpr int lanes = Pack<T>::lanes;
-  constexpr T lowest = -std::numeric_limits<T>::infinity();
-  Pack<T> best(lowest);
-  for (std::int64_t i = 0; i < n; i += lanes) {
-    const int rest = static_cast<int>(std::min<std::int64_t>(lanes, n - i));
-    best = max(load_partial(x + i, rest, lowest), best);
-  }
-  T result = best[0];
-  for (int k = 1; k < lanes; ++k) {
-    const T other = best[k];
-    if (other > result || other != other) result = other;
-  }
-  return result;
-}
-
-// A dense tensor seen as [outer, n, inner]: its rows run along the middle. Row `outer * inner + i`
-// is the one at [outer, :, i].
+// A dense tensor seen as [outer, n, inner]: its rows run along the middle, and row `outer * inner +
+// i` is the one at [outer, :, i]. A kernel is written once for a line: a row whose elements are
+// contiguous, or a pack of neighbouring rows, of which a pack then holds one element each.
 struct Rows {
-  static constexpr std::int64_t strip = 16;  // neighbours that are copied together
-  std::int64_t outer, n, inner;
+  std::int64_t outer, n, inner, lanes;
 
-  Rows(const Shape& shape, int dim)
-      : outer(shape.product(0, dim)), n(shape[dim]), inner(shape.product(dim + 1, shape.rank())) {}
+  Rows(const Shape& shape, int dim, std::size_t element_bytes)
+      : outer(shape.product(0, dim)),
+        n(shape[dim]),
+        inner(shape.product(dim + 1, shape.rank())),
+        lanes(kPackBytes / static_cast<std::int64_t>(element_bytes)) {}
   std::int64_t count() const { return outer * inner; }
-  std::int64_t strips() const { return inner == 1 ? outer : outer * ((inner + strip - 1) / strip); }
-  std::int64_t strips_per_chunk() const {
-    const std::int64_t elements = std::max<std::int64_t>(1, n) * (inner == 1 ? 1 : strip);
-    return std::max<std::int64_t>(1, grain / elements);
+  std::int64_t lines() const { return inner == 1 ? outer : outer * ((inner + lanes - 1) / lanes); }
+  std::int64_t lines_per_chunk() const {
+    return std::max<std::int64_t>(1,
+                                  grain / std::max<std::int64_t>(1, n * (inner == 1 ? 1 : lanes)));
   }
-  std::int64_t chunks() const { return (strips() + strips_per_chunk() - 1) / strips_per_chunk(); }
+  std::int64_t chunks() const { return (lines() + lines_per_chunk() - 1) / lines_per_chunk(); }
 };
 
-// Calls f(chunk, row, from, to) for every row, with its contiguous elements of each input and of
-// the output, which may be null. Chunks are fixed by the shape; the rows of one come in order.
-template <class T, std::size_t N, class F>
-void for_rows(const Context& ctx, const Rows& rows, const std::array<const T*, N>& in, T* out,
-              const F& f) {
-  constexpr std::int64_t strip = Rows::strip;
-  const std::int64_t n = rows.n, inner = rows.inner, group = rows.strips_per_chunk();
-  if (inner == 1) {
-    parallel_chunks(ctx, rows.strips(), group, [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t row = begin; row < end; ++row) {
-        std::array<const T*, N> from;
-        for (std::size_t k = 0; k < N; ++k) from[k] = in[k] + row * n;
-        f(begin / group, row, from, out ? out + row * n : nullptr);
-      }
-    });
-    return;
+// A number for each row of a line.
+template <class T>
+using PerRow = std::array<double, Pack<T>::lanes>;
+
+// A row of n contiguous elements. `at` loads from a pointer to such a row; lanes past its end hold
+// `fill`.
+template <class T>
+struct Along {
+  static constexpr int lanes = Pack<T>::lanes;
+  struct At {
+    std::int64_t i;
+    int count;
+    Pack<T> operator()(const T* row, T fill = T(0)) const {
+      return load_partial(row + i, count, fill);
+    }
+    Pack<T> shared(const T* row) const { return (*this)(row); }  // from a row that all rows share
+  };
+  std::int64_t n;
+
+  int rows() const { return 1; }
+  std::int64_t index(std::int64_t i, int) const { return i; }
+  Pack<T> spread(const PerRow<T>& x) const { return Pack<T>(static_cast<T>(x[0])); }
+
+  template <class F>
+  void for_each(const F& f) const {
+    std::int64_t i = 0;
+    for (; i + lanes <= n; i += lanes) f(At{i, lanes});
+    if (i < n) f(At{i, static_cast<int>(n - i)});
   }
-  const std::int64_t across = (inner + strip - 1) / strip;
-  parallel_chunks(ctx, rows.strips(), group, [&](std::int64_t begin, std::int64_t end) {
-    std::vector<T> buffer(static_cast<std::size_t>((N + (out ? 1 : 0)) * strip * n));
-    T* const to = out ? buffer.data() + static_cast<std::int64_t>(N) * strip * n : nullptr;
-    for (std::int64_t s = begin; s < end; ++s) {
-      const std::int64_t first = s % across * strip, width = std::min(strip, inner - first);
-      const std::int64_t at = s / across * n * inner + first;
-      for (std::size_t k = 0; k < N; ++k) {
-        T* const copy = buffer.data() + static_cast<std::int64_t>(k) * strip * n;
-        for (std::int64_t i = 0; i < n; ++i) {
-          for (std::int64_t j = 0; j < width; ++j) copy[j * n + i] = in[k][at + i * inner + j];
-        }
+  template <class F>
+  void map(T* y, const F& f) const {
+    for_each([&](const At& at) { store_partial(y + at.i, Pack<T>(f(at)), at.count); });
+  }
+  // NaN if there is one.
+  Pack<T> largest(const T* x) const {
+    constexpr T lowest = -std::numeric_limits<T>::infinity();
+    Pack<T> best(lowest);
+    for_each([&](const At& at) { best = max(at(x, lowest), best); });
+    T lane[lanes];
+    storeu(lane, best);
+    for (int half = lanes / 2; half > 0; half /= 2) {
+      for (int k = 0; k < half; ++k) {
+        const T a = lane[k], b = lane[k + half];
+        lane[k] = a > b || a != a ? a : b;
       }
-      for (std::int64_t j = 0; j < width; ++j) {
-        std::array<const T*, N> from;
-        for (std::size_t k = 0; k < N; ++k) {
-          from[k] = buffer.data() + (static_cast<std::int64_t>(k) * strip + j) * n;
-        }
-        f(begin / group, s / across * inner + first + j, from, out ? to + j * n : nullptr);
-      }
-      for (std::int64_t i = 0; out && i < n; ++i) {
-        for (std::int64_t j = 0; j < width; ++j) out[at + i * inner + j] = to[j * n + i];
+    }
+    return Pack<T>(lane[0]);
+  }
+  // The sum of f(at), which must be 0 in lanes past the end.
+  template <class F>
+  PerRow<T> sum(const F& f) const {
+    Pack<double> low(0.0), high(0.0);
+    for_each([&](const At& at) { add_double(low, high, f(at)); });
+    return {horizontal_sum(low + high)};
+  }
+};
+
+// `width` neighbouring rows of n elements, `inner` apart.
+template <class T>
+struct Across {
+  static constexpr int lanes = Pack<T>::lanes;
+  struct At {
+    std::int64_t i, inner;
+    int width;
+    Pack<T> operator()(const T* row, T fill = T(0)) const {
+      return load_partial(row + i * inner, width, fill);
+    }
+    Pack<T> shared(const T* row) const { return Pack<T>(row[i]); }
+  };
+  std::int64_t n, inner;
+  int width;
+
+  int rows() const { return width; }
+  std::int64_t index(std::int64_t i, int row) const { return i * inner + row; }
+  Pack<T> spread(const PerRow<T>& x) const {
+    T lane[lanes];
+    for (int k = 0; k < lanes; ++k) lane[k] = static_cast<T>(x[static_cast<std::size_t>(k)]);
+    return loadu(lane);
+  }
+
+  template <class F>
+  void for_each(const F& f) const {
+    for (std::int64_t i = 0; i < n; ++i) f(At{i, inner, width});
+  }
+  template <class F>
+  void map(T* y, const F& f) const {
+    for_each([&](const At& at) { store_partial(y + at.i * inner, Pack<T>(f(at)), width); });
+  }
+  Pack<T> largest(const T* x) const {
+    Pack<T> best(-std::numeric_limits<T>::infinity());
+    for_each([&](const At& at) { best = max(at(x), best); });
+    return best;
+  }
+  template <class F>
+  PerRow<T> sum(const F& f) const {
+    Pack<double> low(0.0), high(0.0);
+    for_each([&](const At& at) { add_double(low, high, f(at)); });
+    PerRow<T> total;
+    storeu(total.data(), low);
+    if constexpr (sizeof(T) < sizeof(double)) storeu(total.data() + Pack<double>::lanes, high);
+    return total;
+  }
+};
+
+// Calls f(chunk, line, row, offset) for every line, with the number of its first row and where in
+// the tensor that begins. Chunks are fixed by the shape; the lines of one come in order.
+template <class T, class F>
+void for_lines(const Context& ctx, const Rows& rows, const F& f) {
+  const std::int64_t group = rows.lines_per_chunk(), lanes = rows.lanes;
+  const std::int64_t across = (rows.inner + lanes - 1) / lanes;
+  parallel_chunks(ctx, rows.lines(), group, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i) {
+      if (rows.inner == 1) {
+        f(begin / group, Along<T>{rows.n}, i, i * rows.n);
+      } else {
+        const std::int64_t o = i / across, first = i % across * lanes;
+        const Across<T> line{rows.n, rows.inner,
+                             static_cast<int>(std::min(lanes, rows.inner - first))};
+        f(begin / group, line, o * rows.inner + first, o * rows.n * rows.inner + first);
       }
     }
   });

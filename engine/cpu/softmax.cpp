@@ -1,5 +1,5 @@
-// Softmax and losses, a row of classes at a time: its maximum, then the sum of its exponentials. A
-// row is read twice and, being short, the second time from the cache.
+// Softmax and losses, a line of classes at a time (cpu/rows.h): its maximum, then the sum of its
+// exponentials, which is in double. The second and third time a line comes from the cache.
 #include "engine/ops/softmax.h"
 
 #include <cmath>
@@ -13,102 +13,89 @@ using namespace cpu;
 
 namespace {
 
-inline void add_double(Pack<double>& low, Pack<double>&, Pack<double> e) { low += e; }
-inline void add_double(Pack<double>& low, Pack<double>& high, Pack<float> e) {
-  float lane[Pack<float>::lanes];
-  storeu(lane, e);
-  low += load_double(lane);
-  high += load_double(lane + Pack<double>::lanes);
-}
-
-// The sum of e^(x - shift), for a shift that is not below any x.
-template <class T>
-double sum_exp(const T* x, std::int64_t n, T shift) {
-  constexpr int lanes = Pack<T>::lanes;
+// The sum of e^(x - shift), for a shift that is not below any x of its row.
+template <class T, class Line>
+PerRow<T> sum_exp(const Line& line, const T* x, Pack<T> shift) {
+  // The lanes past the end add e^-infinity = 0.
   constexpr T lowest = -std::numeric_limits<T>::infinity();
-  Pack<double> low(0.0), high(0.0);
-  for (std::int64_t i = 0; i < n; i += lanes) {
-    const int rest = static_cast<int>(std::min<std::int64_t>(lanes, n - i));
-    // The lanes past the end add e^-infinity = 0.
-    const Pack<T> e = exp(load_partial(x + i, rest, lowest) - Pack<T>(shift));
-    add_double(low, high, e);
+  return line.sum([&](const auto& at) { return exp(at(x, lowest) - shift); });
+}
+
+template <class T>
+struct SoftmaxLine {
+  template <class Line>
+  void operator()(const Line& line, const T* x, T* y) const {
+    const Pack<T> top = line.largest(x);
+    line.map(y, [&](const auto& at) { return exp(at(x) - top); });
+    const Pack<T> sum = line.spread(line.sum([&](const auto& at) { return at(y); }));
+    line.map(y, [&](const auto& at) { return at(y) / sum; });
   }
-  return horizontal_sum(low + high);
-}
-
-// log(sum of e^x), with the largest x taken out first so that nothing overflows.
-template <class T>
-double log_sum_exp(const T* x, std::int64_t n) {
-  const T top = max_row(x, n);
-  return static_cast<double>(top) + std::log(sum_exp(x, n, top));
-}
+};
 
 template <class T>
-void softmax_row(const T* x, T* y, std::int64_t n) {
-  const Pack<T> top(max_row(x, n));
-  map_row(y, n, [&](std::int64_t i, auto load) { return exp(load(x + i) - top); });
-  const Pack<T> scale(static_cast<T>(1 / sum_row(y, n)));
-  map_row(y, n, [&](std::int64_t i, auto load) { return load(y + i) * scale; });
-}
+struct LogSoftmaxLine {
+  template <class Line>
+  void operator()(const Line& line, const T* x, T* y) const {
+    const Pack<T> top = line.largest(x);
+    PerRow<T> sum = sum_exp(line, x, top);
+    for (int k = 0; k < line.rows(); ++k) sum[k] = std::log(sum[k]);
+    const Pack<T> log_sum = line.spread(sum);
+    line.map(y, [&](const auto& at) { return at(x) - top - log_sum; });
+  }
+};
 
 template <class T>
-void log_softmax_row(const T* x, T* y, std::int64_t n) {
-  const T top = max_row(x, n);
-  const Pack<T> shift(top), log_sum(static_cast<T>(std::log(sum_exp(x, n, top))));
-  map_row(y, n, [&](std::int64_t i, auto load) { return load(x + i) - shift - log_sum; });
-}
+struct SoftmaxGradLine {
+  template <class Line>
+  void operator()(const Line& line, const T* dy, const T* y, T* dx) const {
+    const Pack<T> dot = line.spread(line.sum([&](const auto& at) { return at(dy) * at(y); }));
+    line.map(dx, [&](const auto& at) { return at(y) * (at(dy) - dot); });
+  }
+};
 
 template <class T>
-void softmax_grad_row(const T* dy, const T* y, T* dx, std::int64_t n) {
-  const Pack<T> dot(static_cast<T>(
-      sum_row(n, [&](std::int64_t i, auto load) { return load(dy + i) * load(y + i); })));
-  map_row(dx, n, [&](std::int64_t i, auto load) { return load(y + i) * (load(dy + i) - dot); });
-}
+struct LogSoftmaxGradLine {
+  template <class Line>
+  void operator()(const Line& line, const T* dy, const T* y, T* dx) const {
+    const Pack<T> total = line.spread(line.sum([&](const auto& at) { return at(dy); }));
+    line.map(dx, [&](const auto& at) { return at(dy) - exp(at(y)) * total; });
+  }
+};
 
-template <class T>
-void log_softmax_grad_row(const T* dy, const T* y, T* dx, std::int64_t n) {
-  const Pack<T> total(static_cast<T>(sum_row(dy, n)));
-  map_row(dx, n,
-          [&](std::int64_t i, auto load) { return load(dy + i) - exp(load(y + i)) * total; });
+// Runs a kernel on every line of the inputs (x, or dy and y) and the output.
+template <class T, class Kernel>
+void run_lines(const cpu::Context& ctx, const Rows& rows, Ins in, Outs out, const Kernel& kernel) {
+  const T *a = in_ptr<T>(in[0]), *b = in.size() > 1 ? in_ptr<T>(in[1]) : nullptr;
+  T* const y = out_ptr<T>(out[0]);
+  for_lines<T>(ctx, rows, [&](std::int64_t, const auto& line, std::int64_t, std::int64_t at) {
+    if constexpr (requires { kernel(line, a, y); })
+      kernel(line, a + at, y + at);
+    else
+      kernel(line, a + at, b + at, y + at);
+  });
 }
-
-// Runs f(x, y, n) or f(dy, y, dx, n) on every row.
-template <class Op, std::size_t N, class F>
-void run_rows(const Op& op, const cpu::Context& ctx, Ins in, Outs out, const F& f) {
-  const Rows rows(out[0].shape(), normalize_dim(op.name, op.dim, out[0].dim()));
-  dispatch_floating(op.name, out[0].dtype(), [&](auto type) {
-    using T = decltype(type);
-    std::array<const T*, N> from;
-    for (std::size_t k = 0; k < N; ++k) from[k] = in_ptr<T>(in[k]);
-    for_rows(ctx, rows, from, out_ptr<T>(out[0]),
-             [&](std::int64_t, std::int64_t, const std::array<const T*, N>& row, T* to) {
-               if constexpr (N == 1)
-                 f(row[0], to, rows.n);
-               else
-                 f(row[0], row[1], to, rows.n);
-             });
+template <template <class> class Kernel, class Op>
+void run_lines(const Op& op, const cpu::Context& ctx, Ins in, Outs out) {
+  const DType dtype = out[0].dtype();
+  const Rows rows(out[0].shape(), normalize_dim(op.name, op.dim, out[0].dim()), size_of(dtype));
+  dispatch_floating(op.name, dtype, [&](auto type) {
+    run_lines<decltype(type)>(ctx, rows, in, out, Kernel<decltype(type)>());
   });
 }
 
 }  // namespace
 
 void run(const ops::Softmax& op, cpu::Context& ctx, Ins in, Outs out) {
-  run_rows<ops::Softmax, 1>(op, ctx, in, out,
-                            [](auto* x, auto* y, std::int64_t n) { softmax_row(x, y, n); });
+  run_lines<SoftmaxLine>(op, ctx, in, out);
 }
 void run(const ops::LogSoftmax& op, cpu::Context& ctx, Ins in, Outs out) {
-  run_rows<ops::LogSoftmax, 1>(op, ctx, in, out,
-                               [](auto* x, auto* y, std::int64_t n) { log_softmax_row(x, y, n); });
+  run_lines<LogSoftmaxLine>(op, ctx, in, out);
 }
 void run(const ops::SoftmaxGrad& op, cpu::Context& ctx, Ins in, Outs out) {
-  run_rows<ops::SoftmaxGrad, 2>(op, ctx, in, out, [](auto* dy, auto* y, auto* dx, std::int64_t n) {
-    softmax_grad_row(dy, y, dx, n);
-  });
+  run_lines<SoftmaxGradLine>(op, ctx, in, out);
 }
 void run(const ops::LogSoftmaxGrad& op, cpu::Context& ctx, Ins in, Outs out) {
-  run_rows<ops::LogSoftmaxGrad, 2>(
-      op, ctx, in, out,
-      [](auto* dy, auto* y, auto* dx, std::int64_t n) { log_softmax_grad_row(dy, y, dx, n); });
+  run_lines<LogSoftmaxGradLine>(op, ctx, in, out);
 }
 
 namespace {
@@ -118,13 +105,15 @@ struct Partial {
   double loss, weight;
 };
 
-Rows class_rows(const Shape& x) { return Rows(x, x.rank() > 1 ? 1 : 0); }
+Rows class_rows(const Spec& x) {
+  return Rows(x.shape, x.shape.rank() > 1 ? 1 : 0, size_of(x.dtype));
+}
 
 // Why before the loop: an exception must not leave a parallel region.
 void check_targets(std::string_view op, const Tensor& targets, std::int64_t classes,
                    std::int64_t ignore_index) {
   const std::int64_t* const target = in_ptr<std::int64_t>(targets);
-  for (std::int64_t i = 0; i < targets.numel(); ++i) {
+  for (std::int64_t i = 0, n = targets.numel(); i < n; ++i) {
     if ((target[i] >= 0 && target[i] < classes) || target[i] == ignore_index) continue;
     Shape index = targets.shape();
     std::int64_t rest = i;
@@ -183,7 +172,7 @@ std::size_t scratch(const ops::NllLoss&, const cpu::Context&, Specs in, Specs) {
 }
 
 void run(const ops::NllLoss& op, cpu::Context& ctx, Ins in, Outs out) {
-  const Rows rows = class_rows(in[0].shape());
+  const Rows rows = class_rows(in[0].spec());
   check_targets(op.name, in[1], rows.n, op.ignore_index);
   Partial* const partial = static_cast<Partial*>(ctx.scratch());
   const std::int64_t* const target = in_ptr<std::int64_t>(in[1]);
@@ -212,7 +201,7 @@ void run(const ops::NllLoss& op, cpu::Context& ctx, Ins in, Outs out) {
 }
 
 void run(const ops::NllLossGrad& op, cpu::Context& ctx, Ins in, Outs out) {
-  const Rows rows = class_rows(out[0].shape());
+  const Rows rows = class_rows(out[0].spec());
   const std::int64_t* const target = in_ptr<std::int64_t>(in[1]);
   dispatch_floating(op.name, out[0].dtype(), [&](auto type) {
     using T = decltype(type);
@@ -235,92 +224,97 @@ void run(const ops::NllLossGrad& op, cpu::Context& ctx, Ins in, Outs out) {
 }
 
 std::size_t scratch(const ops::CrossEntropy&, const cpu::Context&, Specs in, Specs) {
-  return static_cast<std::size_t>(class_rows(in[0].shape).chunks()) * sizeof(Partial);
+  return static_cast<std::size_t>(class_rows(in[0]).chunks()) * sizeof(Partial);
 }
 
 void run(const ops::CrossEntropy& op, cpu::Context& ctx, Ins in, Outs out) {
-  const Rows rows = class_rows(in[0].shape());
-  const std::int64_t n = rows.n;
-  check_targets(op.name, in[1], n, op.ignore_index);
+  const Rows rows = class_rows(in[0].spec());
+  check_targets(op.name, in[1], rows.n, op.ignore_index);
   Partial* const partial = static_cast<Partial*>(ctx.scratch());
   std::fill_n(partial, rows.chunks(), Partial{0, 0});
   const std::int64_t* const target = in_ptr<std::int64_t>(in[1]);
   double* const log_sums = out.size() > 1 ? out_ptr<double>(out[1]) : nullptr;
+  const double kept = 1 - op.label_smoothing,
+               spread = op.label_smoothing / static_cast<double>(rows.n);
   dispatch_floating(op.name, in[0].dtype(), [&](auto type) {
     using T = decltype(type);
-    const T* const weight = in_ptr<T>(in[2]);
+    const T *scores = in_ptr<T>(in[0]), *weight = in_ptr<T>(in[2]);
     T* const each = op.reduction == Reduction::none ? out_ptr<T>(out[0]) : nullptr;
-    const double all_weights = weight ? sum_row(weight, n) : static_cast<double>(n);
-    const double smooth = op.label_smoothing / static_cast<double>(n);
-    const auto one_row = [&](std::int64_t chunk, std::int64_t r,
-                             const std::array<const T*, 1>& from, T*) {
-      const T* const x = from[0];
-      const double log_sum = log_sum_exp(x, n);
-      if (log_sums) log_sums[r] = log_sum;
-      const std::int64_t t = target[r];
-      double loss = 0;
-      if (t != op.ignore_index) {
-        const double w = weight ? static_cast<double>(weight[t]) : 1;
-        loss = (1 - op.label_smoothing) * w * (log_sum - static_cast<double>(x[t]));
-        if (op.label_smoothing != 0) {
-          const auto weighted = [&](std::int64_t i, auto load) {
-            return load(x + i) * load(weight + i);
-          };
-          loss +=
-              smooth * (all_weights * log_sum - (weight ? sum_row(n, weighted) : sum_row(x, n)));
-        }
-        partial[chunk].weight += w;
+    const double all_weights = weight ? sum_row(weight, rows.n) : static_cast<double>(rows.n);
+    const auto one_line = [&](std::int64_t chunk, const auto& line, std::int64_t row,
+                              std::int64_t at0) {
+      const T* const x = scores + at0;
+      const Pack<T> top = line.largest(x);
+      const PerRow<T> sum = sum_exp(line, x, top);
+      PerRow<T> weighted{};  // the sum of weight[c] x[c], for smoothing
+      if (spread != 0) {
+        weighted =
+            line.sum([&](const auto& at) { return weight ? at(x) * at.shared(weight) : at(x); });
       }
-      partial[chunk].loss += loss;
-      if (each) each[r] = static_cast<T>(loss);
+      for (int k = 0; k < line.rows(); ++k) {
+        const std::int64_t r = row + k, t = target[r];
+        const double log_sum = static_cast<double>(top[k]) + std::log(sum[k]);
+        if (log_sums) log_sums[r] = log_sum;
+        double loss = 0;
+        if (t != op.ignore_index) {
+          const double w = weight ? static_cast<double>(weight[t]) : 1;
+          loss = kept * w * (log_sum - static_cast<double>(x[line.index(t, k)]));
+          if (spread != 0) loss += spread * (all_weights * log_sum - weighted[k]);
+          partial[chunk].weight += w;
+        }
+        partial[chunk].loss += loss;
+        if (each) each[r] = static_cast<T>(loss);
+      }
     };
-    for_rows(ctx, rows, std::array{in_ptr<T>(in[0])}, static_cast<T*>(nullptr), one_row);
+    for_lines<T>(ctx, rows, one_line);
   });
   finish_loss(op.reduction, partial, rows.chunks(), out, 2);
 }
 
 void run(const ops::CrossEntropyGrad& op, cpu::Context& ctx, Ins in, Outs out) {
-  const Rows rows = class_rows(out[0].shape());
-  const std::int64_t n = rows.n;
+  const Rows rows = class_rows(out[0].spec());
   const std::int64_t* const target = in_ptr<std::int64_t>(in[2]);
   const double* const log_sums = in_ptr<double>(in[4]);
-  const double smoothing = op.loss.label_smoothing, smooth = smoothing / static_cast<double>(n);
+  const double kept = 1 - op.loss.label_smoothing;
+  const double spread = op.loss.label_smoothing / static_cast<double>(rows.n);
   dispatch_floating(op.name, out[0].dtype(), [&](auto type) {
     using T = decltype(type);
-    const T* const weight = in_ptr<T>(in[3]);
-    const double all_weights = weight ? sum_row(weight, n) : static_cast<double>(n);
+    const T *scores = in_ptr<T>(in[1]), *weight = in_ptr<T>(in[3]);
+    const double all_weights = weight ? sum_row(weight, rows.n) : static_cast<double>(rows.n);
     const RowScale<T> scale(op.loss.reduction, in[0], in[5]);
-    // dx = scale ((a + smooth all_weights) p - a [at t] - smooth weight), a = (1 - smoothing)
+    // dx = s ((a + spread all_weights) p - a [at the target] - spread weight) with a = kept
     // weight[t]
-    const auto one_row = [&](std::int64_t, std::int64_t r, const std::array<const T*, 1>& from,
-                             T* dx) {
-      const std::int64_t t = target[r];
-      if (t == op.loss.ignore_index) {
-        std::fill_n(dx, n, T(0));
-        return;
+    const auto one_line = [&](std::int64_t, const auto& line, std::int64_t row, std::int64_t at0) {
+      const T* const x = scores + at0;
+      T* const dx = out_ptr<T>(out[0]) + at0;
+      // A log-sum in two parts: rounded to one T it would cost e^(x - log_sum) its digits.
+      PerRow<T> log_sum{}, log_rest{}, of_p{}, of_weight{}, of_target{};
+      for (int k = 0; k < line.rows(); ++k) {
+        const std::int64_t r = row + k, t = target[r];
+        log_sum[k] = log_sums[r];
+        log_rest[k] = log_sums[r] - static_cast<double>(static_cast<T>(log_sums[r]));
+        if (t == op.loss.ignore_index) continue;
+        const double s = scale(r), a = kept * (weight ? static_cast<double>(weight[t]) : 1);
+        of_p[k] = s * (a + spread * all_weights);
+        of_weight[k] = s * spread;
+        of_target[k] = s * a;
       }
-      const T* const x = from[0];
-      // The log-sum in two parts: rounded to one T it would cost e^(x - log_sum) its digits.
-      const Pack<T> log_sum(static_cast<T>(log_sums[r]));
-      const Pack<T> log_rest(static_cast<T>(log_sums[r] - static_cast<double>(log_sum[0])));
-      const double s = scale(r),
-                   a = (1 - smoothing) * (weight ? static_cast<double>(weight[t]) : 1);
-      const Pack<T> p_scale(static_cast<T>(s * (a + smooth * all_weights)));
-      const Pack<T> w_scale(static_cast<T>(s * smooth));
-      const auto p = [&](std::int64_t i, auto load) {
-        return exp(load(x + i) - log_sum - log_rest) * p_scale;
-      };
-      if (smoothing == 0) {
-        map_row(dx, n, p);
+      const Pack<T> high = line.spread(log_sum), low = line.spread(log_rest);
+      const Pack<T> p_scale = line.spread(of_p), w_scale = line.spread(of_weight);
+      const auto p = [&](const auto& at) { return exp(at(x) - high - low) * p_scale; };
+      if (spread == 0) {
+        line.map(dx, p);
       } else if (weight) {
-        map_row(dx, n,
-                [&](std::int64_t i, auto load) { return p(i, load) - load(weight + i) * w_scale; });
+        line.map(dx, [&](const auto& at) { return p(at) - at.shared(weight) * w_scale; });
       } else {
-        map_row(dx, n, [&](std::int64_t i, auto load) { return p(i, load) - w_scale; });
+        line.map(dx, [&](const auto& at) { return p(at) - w_scale; });
       }
-      dx[t] -= static_cast<T>(s * a);
+      for (int k = 0; k < line.rows(); ++k) {
+        const std::int64_t t = target[row + k];
+        if (t != op.loss.ignore_index) dx[line.index(t, k)] -= static_cast<T>(of_target[k]);
+      }
     };
-    for_rows(ctx, rows, std::array{in_ptr<T>(in[1])}, out_ptr<T>(out[0]), one_row);
+    for_lines<T>(ctx, rows, one_line);
   });
 }
 

@@ -119,7 +119,11 @@ void Conv2d::backward(const Saved& saved, Ins dy, Grads& grads) const {
   if (saved.needs(2)) grads.set(2, sum(dy[0], {.dims = {0, 2, 3}}));
 }
 
-Attrs Conv2dGradInput::attrs(Specs in) const { return conv_attrs(conv, in[1].shape); }
+Attrs Conv2dGradInput::attrs(Specs in) const {
+  Attrs attrs = conv_attrs(conv, in[1].shape);
+  attrs.push_back({"x", x});
+  return attrs;
+}
 
 SpecList Conv2dGradInput::infer(Specs in, bool) const {
   check_operands(name, in, "dy", "w");

@@ -2,6 +2,8 @@
 
 #include "engine/autograd/tape.h"
 #include "engine/graph/recorder.h"
+#include "engine/ops/pointwise.h"
+#include "engine/ops/shape.h"
 
 namespace glassbox {
 namespace ops {
@@ -15,8 +17,8 @@ void check_channel(std::string_view op, std::string_view operand, const Spec& sp
     return;
   }
   if (spec.shape != Shape{x.shape[1]} || spec.dtype != x.dtype) {
-    fail(op, cat(operand, " must be [", x.shape[1], "] ", x.dtype, " for x ", to_string(x), ", got ",
-                 to_string(spec)));
+    fail(op, cat(operand, " must be [", x.shape[1], "] ", x.dtype, " for x ", to_string(x),
+                 ", got ", to_string(spec)));
   }
 }
 
@@ -53,22 +55,52 @@ Cost BatchNorm::cost(Specs in, Specs out) const {
 }
 
 Saves BatchNorm::saves() const {
-  if (training) return Saves().input(0, grad_of(0) | grad_of(1)).input(1, grad_of(0)).output(1).output(2);
+  if (training)
+    return Saves().input(0, grad_of(0) | grad_of(1)).input(1, grad_of(0)).output(1).output(2);
   return Saves().input(0, grad_of(1)).input(1, grad_of(0)).input(3).input(4);
 }
 
-void BatchNorm::backward(const Saved& saved, Ins dy, Grads& grads) const {
-  // Only y is differentiable: the statistics are read by the running averages alone.
-  if (!dy[0].defined()) return;
-  const bool needs_x = training ? saved.needs(0) || saved.needs(1) : saved.needs(1);
-  const bool has_weight = saved.in_spec(1).defined && saved.needs(0);
-  const TensorList out = apply(BatchNormGrad{training, eps}, dy[0],
-                               needs_x ? saved.input(0) : Tensor(), has_weight ? saved.input(1) : Tensor(),
-                               training ? saved.output(1) : saved.input(3),
-                               training ? saved.output(2) : saved.input(4));
-  for (int i = 0; i < 3; ++i) {
-    if (saved.needs(i)) grads.set(i, out[static_cast<std::size_t>(i)]);
+namespace {
+
+// What the gradients of a training batch's mean and variance add to dx, per channel dmean / n and
+// dvar 2 (x - mean) / n. In a model only the running averages read the two, and these are
+// undefined.
+Tensor statistics_grad(const Saved& saved, const Tensor& dmean, const Tensor& dvar) {
+  const Shape& x = saved.in_spec(0).shape;
+  Shape channel{x[1]};
+  for (int d = 2; d < x.rank(); ++d) channel.push_back(1);
+  const double n = static_cast<double>(values_per_channel(x));
+  Tensor dx;
+  if (dmean.defined()) dx = expand(reshape(dmean / n, channel), x);
+  if (dvar.defined()) {
+    const Tensor deviation = saved.input(0) - reshape(saved.output(1), channel);
+    const Tensor from_var = deviation * reshape(dvar * (2 / n), channel);
+    dx = dx.defined() ? dx + from_var : from_var;
   }
+  return dx;
+}
+
+}  // namespace
+
+void BatchNorm::backward(const Saved& saved, Ins dy, Grads& grads) const {
+  Tensor dx;
+  if (dy[0].defined()) {
+    const bool needs_x = saved.needs(1) || (training && saved.needs(0));
+    const bool has_weight = saved.in_spec(1).defined && saved.needs(0);
+    const TensorList out =
+        apply(BatchNormGrad{training, eps}, dy[0], needs_x ? saved.input(0) : Tensor(),
+              has_weight ? saved.input(1) : Tensor(), training ? saved.output(1) : saved.input(3),
+              training ? saved.output(2) : saved.input(4));
+    dx = out[0];
+    for (int i = 1; i < 3; ++i) {
+      if (saved.needs(i)) grads.set(i, out[static_cast<std::size_t>(i)]);
+    }
+  }
+  if (training && saved.needs(0) && (dy[1].defined() || dy[2].defined())) {
+    const Tensor more = statistics_grad(saved, dy[1], dy[2]);
+    dx = dx.defined() ? dx + more : more;
+  }
+  if (saved.needs(0) && dx.defined()) grads.set(0, dx);
 }
 
 SpecList BatchNormGrad::infer(Specs in, bool) const {
@@ -102,14 +134,15 @@ SpecList BatchNormUpdate::infer(Specs in, bool) const {
   if (in[2].dtype != DType::i64 || in[2].shape.rank() != 0) {
     fail(name, cat("num_batches_tracked must be [] i64, got ", to_string(in[2])));
   }
-  if (!(momentum >= 0 && momentum <= 1)) fail(name, cat("momentum ", momentum, " is not in [0, 1]"));
+  if (!(momentum >= 0 && momentum <= 1))
+    fail(name, cat("momentum ", momentum, " is not in [0, 1]"));
   return {in[0], in[1], in[2]};
 }
 
 }  // namespace ops
 
-Tensor batch_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, const BatchNormState& state,
-                  const BatchNormOptions& options) {
+Tensor batch_norm(const Tensor& x, const Tensor& weight, const Tensor& bias,
+                  const BatchNormState& state, const BatchNormOptions& options) {
   const bool batch_statistics = options.training || !state.running_mean.defined();
   if (!batch_statistics) {
     return apply(ops::BatchNorm{false, options.eps}, x, weight, bias, state.running_mean,

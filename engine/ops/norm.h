@@ -1,7 +1,7 @@
 // Batch normalisation (Ioffe & Szegedy 2015) over [N, C] or [N, C, ...]:
 //   y = (x - mean) / sqrt(var + eps) * weight + bias, per channel.
-// In training mean and (biased) variance are the batch's; they are taken plane by plane and merged in
-// a fixed order (Chan, Golub & LeVeque 1979), never as E[x^2] - E[x]^2.
+// In training mean and (biased) variance are the batch's; they are taken plane by plane and merged
+// in a fixed order (Chan, Golub & LeVeque 1979), never as E[x^2] - E[x]^2.
 #pragma once
 #include <optional>
 
@@ -17,7 +17,9 @@ struct BatchNorm {
   bool training = false;
   double eps = 1e-5;
   bool operator==(const BatchNorm&) const = default;
-  Attrs attrs(Specs) const { return {{"training", training, !training}, {"eps", eps, eps == 1e-5}}; }
+  Attrs attrs(Specs) const {
+    return {{"training", training, !training}, {"eps", eps, eps == 1e-5}};
+  }
   SpecList infer(Specs in, bool grad) const;
   Cost cost(Specs in, Specs out) const;
   Saves saves() const;
@@ -30,13 +32,16 @@ struct BatchNormGrad {
   bool training = false;
   double eps = 1e-5;
   bool operator==(const BatchNormGrad&) const = default;
-  Attrs attrs(Specs) const { return {{"training", training, !training}, {"eps", eps, eps == 1e-5}}; }
+  Attrs attrs(Specs) const {
+    return {{"training", training, !training}, {"eps", eps, eps == 1e-5}};
+  }
   SpecList infer(Specs in, bool grad) const;
   Cost cost(Specs in, Specs out) const;
 };
 
 // Writes running_mean, running_var and num_batches_tracked from a batch's mean and biased variance:
-//   running = (1 - momentum) running + momentum batch, the variance unbiased by count / (count - 1);
+//   running = (1 - momentum) running + momentum batch, the variance unbiased by count / (count -
+//   1);
 // with `cumulative` momentum is 1 / (batches so far), a plain average.
 struct BatchNormUpdate {
   static constexpr std::string_view name = "batch_norm_update", kind = "BatchNormUpdate";
@@ -46,7 +51,8 @@ struct BatchNormUpdate {
   std::int64_t count = 0;  // values per channel in the batch
   bool operator==(const BatchNormUpdate&) const = default;
   Attrs attrs(Specs) const {
-    return {{"momentum", momentum, momentum == 0.1}, {"cumulative", cumulative, !cumulative},
+    return {{"momentum", momentum, momentum == 0.1},
+            {"cumulative", cumulative, !cumulative},
             {"count", count, count == 0}};
   }
   int alias(int output) const { return output; }
@@ -74,9 +80,9 @@ struct BatchNormOptions {
   std::optional<double> momentum = 0.1;  // nullopt: the running statistics are plain averages
   double eps = 1e-5;
 };
-// Writes the state in training. Throws Error for shapes that do not fit and for a training batch with
-// one value per channel.
-Tensor batch_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, const BatchNormState& state,
-                  const BatchNormOptions& options = {});
+// Writes the state in training. Throws Error for shapes that do not fit and for a training batch
+// with one value per channel.
+Tensor batch_norm(const Tensor& x, const Tensor& weight, const Tensor& bias,
+                  const BatchNormState& state, const BatchNormOptions& options = {});
 
 }  // namespace glassbox

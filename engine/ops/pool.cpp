@@ -11,7 +11,8 @@ void check_image(std::string_view op, const Spec& x) {
 }
 
 // PyTorch's output size of one dimension.
-std::int64_t pooled(std::int64_t in, int kernel, int stride, int padding, int dilation, bool ceil) {
+std::int64_t pooled(std::int64_t in, std::int64_t kernel, std::int64_t stride, std::int64_t padding,
+                    std::int64_t dilation, bool ceil) {
   const std::int64_t span = in + 2 * padding - dilation * (kernel - 1) - 1;
   if (span < 0) return 0;
   std::int64_t out = (span + (ceil ? stride - 1 : 0)) / stride + 1;
@@ -19,14 +20,15 @@ std::int64_t pooled(std::int64_t in, int kernel, int stride, int padding, int di
   return out;
 }
 
-SpecList window_spec(std::string_view op, const Spec& x, Pair kernel, Pair stride, Pair padding, Pair dilation,
-                     bool ceil) {
+SpecList window_spec(std::string_view op, const Spec& x, Pair kernel, Pair stride, Pair padding,
+                     Pair dilation, bool ceil) {
   check_image(op, x);
-  if (kernel.h < 1 || kernel.w < 1 || stride.h < 1 || stride.w < 1 || dilation.h < 1 || dilation.w < 1) {
+  if (kernel.h < 1 || kernel.w < 1 || stride.h < 1 || stride.w < 1 || dilation.h < 1 ||
+      dilation.w < 1) {
     fail(op, cat("kernel ", to_string(kernel), ", stride ", to_string(stride), " and dilation ",
                  to_string(dilation), " must be at least 1"));
   }
-  if (padding.h < 0 || padding.w < 0 || 2 * padding.h > kernel.h || 2 * padding.w > kernel.w) {
+  if (padding.h < 0 || padding.w < 0 || padding.h > kernel.h / 2 || padding.w > kernel.w / 2) {
     fail(op, cat("padding ", to_string(padding), " must be at least 0 and at most half the kernel ",
                  to_string(kernel)));
   }
@@ -41,7 +43,8 @@ SpecList window_spec(std::string_view op, const Spec& x, Pair kernel, Pair strid
 
 SpecList adaptive_spec(std::string_view op, const Spec& x, Pair size) {
   check_image(op, x);
-  if (size.h < 1 || size.w < 1) fail(op, cat("output size ", to_string(size), " must be at least 1"));
+  if (size.h < 1 || size.w < 1)
+    fail(op, cat("output size ", to_string(size), " must be at least 1"));
   if (x.shape[2] < 1 || x.shape[3] < 1) fail(op, cat("x ", x.shape, " has an empty image"));
   Spec y = x;
   y.shape[2] = size.h;
@@ -61,7 +64,8 @@ Pair effective(Pair stride, Pair kernel) { return stride == Pair() ? kernel : st
 
 void check_plane(std::string_view op, const Spec& x) {
   // Indices are 32 bits wide.
-  if (x.shape.rank() == 4 && x.shape.product(2, 4) > INT32_MAX) fail(op, cat("the planes of x ", x.shape, " are too large"));
+  if (x.shape.rank() == 4 && x.shape.product(2, 4) > INT32_MAX)
+    fail(op, cat("the planes of x ", x.shape, " are too large"));
 }
 
 SpecList grad_spec(std::string_view op, const Spec& dy, const Shape& x) {
@@ -82,13 +86,16 @@ double window_flops(const Shape& y, Pair kernel) {
 
 Attrs MaxPool2d::attrs(Specs) const {
   const Pair s = effective(stride, kernel_size);
-  return {{"kernel_size", kernel_size, kernel_size == Pair(2)}, {"stride", s, s == kernel_size},
-          {"padding", padding, padding == Pair(0)}, {"dilation", dilation, dilation == Pair(1)},
+  return {{"kernel_size", kernel_size, kernel_size == Pair(2)},
+          {"stride", s, s == kernel_size},
+          {"padding", padding, padding == Pair(0)},
+          {"dilation", dilation, dilation == Pair(1)},
           {"ceil_mode", ceil_mode, !ceil_mode}};
 }
 SpecList MaxPool2d::infer(Specs in, bool grad) const {
   check_plane(name, in[0]);
-  SpecList out = window_spec(name, in[0], kernel_size, effective(stride, kernel_size), padding, dilation, ceil_mode);
+  SpecList out = window_spec(name, in[0], kernel_size, effective(stride, kernel_size), padding,
+                             dilation, ceil_mode);
   add_indices(out, grad);
   return out;
 }
@@ -124,12 +131,15 @@ Cost MaxPool2dGrad::cost(Specs in, Specs out) const {
 
 Attrs AvgPool2d::attrs(Specs) const {
   const Pair s = effective(stride, kernel_size);
-  return {{"kernel_size", kernel_size, kernel_size == Pair(2)}, {"stride", s, s == kernel_size},
-          {"padding", padding, padding == Pair(0)}, {"ceil_mode", ceil_mode, !ceil_mode},
+  return {{"kernel_size", kernel_size, kernel_size == Pair(2)},
+          {"stride", s, s == kernel_size},
+          {"padding", padding, padding == Pair(0)},
+          {"ceil_mode", ceil_mode, !ceil_mode},
           {"count_include_pad", count_include_pad, count_include_pad}};
 }
 SpecList AvgPool2d::infer(Specs in, bool) const {
-  return window_spec(name, in[0], kernel_size, effective(stride, kernel_size), padding, 1, ceil_mode);
+  return window_spec(name, in[0], kernel_size, effective(stride, kernel_size), padding, 1,
+                     ceil_mode);
 }
 Cost AvgPool2d::cost(Specs in, Specs out) const {
   return streaming_cost(window_flops(out[0].shape, kernel_size), in, out);
@@ -153,7 +163,9 @@ Cost AvgPool2dGrad::cost(Specs in, Specs out) const {
   return streaming_cost(window_flops(in[0].shape, pool.kernel_size), in, out);
 }
 
-SpecList AdaptiveAvgPool2d::infer(Specs in, bool) const { return adaptive_spec(name, in[0], output_size); }
+SpecList AdaptiveAvgPool2d::infer(Specs in, bool) const {
+  return adaptive_spec(name, in[0], output_size);
+}
 Cost AdaptiveAvgPool2d::cost(Specs in, Specs out) const {
   return streaming_cost(static_cast<double>(in[0].numel()), in, out);
 }
@@ -169,7 +181,11 @@ Cost AdaptiveAvgPool2dGrad::cost(Specs in, Specs out) const {
 
 Tensor max_pool2d(const Tensor& x, const ops::MaxPool2d& op) { return apply(op, x)[0]; }
 Tensor avg_pool2d(const Tensor& x, const ops::AvgPool2d& op) { return apply(op, x)[0]; }
-Tensor adaptive_max_pool2d(const Tensor& x, const ops::AdaptiveMaxPool2d& op) { return apply(op, x)[0]; }
-Tensor adaptive_avg_pool2d(const Tensor& x, const ops::AdaptiveAvgPool2d& op) { return apply(op, x)[0]; }
+Tensor adaptive_max_pool2d(const Tensor& x, const ops::AdaptiveMaxPool2d& op) {
+  return apply(op, x)[0];
+}
+Tensor adaptive_avg_pool2d(const Tensor& x, const ops::AdaptiveAvgPool2d& op) {
+  return apply(op, x)[0];
+}
 
 }  // namespace glassbox

@@ -1,14 +1,15 @@
 // Pooling over [N, C, H, W]. Window o of a dimension covers inputs o*s - p + k*d for k below the
-// kernel; adaptive windows are [floor(o H / out), ceil((o+1) H / out)). Rules are PyTorch's: of equal
-// values the first wins, the last NaN wins over everything, and with ceil_mode a last window that
-// would begin in the right padding is left out.
+// kernel; adaptive windows are [floor(o H / out), ceil((o+1) H / out)). Rules are PyTorch's: of
+// equal values the first wins, the last NaN wins over everything, and with ceil_mode a last window
+// that would begin in the right padding is left out.
 #pragma once
 #include "engine/apply.h"
 
 namespace glassbox {
 namespace ops {
 
-// Outputs: y and, when a gradient is wanted, the index of each maximum in its H x W plane (i32).
+// Outputs: y and, when a gradient is wanted, the index of each maximum in its H x W plane (i32). A
+// window whose taps all miss the image gives -inf and index -1.
 struct MaxPool2d {
   static constexpr std::string_view name = "max_pool2d", kind = "MaxPool";
   Pair kernel_size = 2;
@@ -34,7 +35,7 @@ struct AdaptiveMaxPool2d {
   void backward(const Saved&, Ins dy, Grads&) const;
 };
 
-// dx of both: dy added where the indices say. Inputs: dy, indices.
+// dx of both: dy added where the indices say, and nowhere for -1. Inputs: dy, indices.
 struct MaxPool2dGrad {
   static constexpr std::string_view name = "max_pool2d_grad", kind = "MaxPoolGrad";
   Shape x;

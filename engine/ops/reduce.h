@@ -58,6 +58,7 @@ Shape reduced_shape(std::string_view op, const Shape& x, const std::vector<int>&
 void run(const ops::Sum&, cpu::Context&, Ins, Outs);
 void run(const ops::Mean&, cpu::Context&, Ins, Outs);
 void run(const ops::Var&, cpu::Context&, Ins, Outs);
+std::size_t scratch(const ops::Var&, const cpu::Context&, Specs in, Specs out);
 
 Tensor sum(const Tensor& x, const ops::Sum& op = {});
 Tensor mean(const Tensor& x, const ops::Mean& op = {});

@@ -5,22 +5,26 @@
 namespace glassbox::test {
 namespace {
 
-// Calls f(y index, x index, w index) for every product of a convolution, padding left out.
+// Calls f(y index, x index, w index), all flat, for every product of a convolution, padding left
+// out.
 template <class F>
 void for_products(const ops::Conv2d& op, const Shape& x, const Shape& w, const Shape& y,
                   const F& f) {
+  std::int64_t o = 0;
   for_each_index(y, [&](const Index& at) {
     const std::int64_t group = at[1] / (w[0] / op.groups);
+    std::int64_t k = at[1] * w.product(1, 4);
     for (std::int64_t c = 0; c < w[1]; ++c) {
+      const std::int64_t plane = (at[0] * x[1] + group * w[1] + c) * x[2];
       for (std::int64_t i = 0; i < w[2]; ++i) {
-        for (std::int64_t j = 0; j < w[3]; ++j) {
+        for (std::int64_t j = 0; j < w[3]; ++j, ++k) {
           const std::int64_t h = at[2] * op.stride.h + i * op.dilation.h - op.padding.h;
           const std::int64_t v = at[3] * op.stride.w + j * op.dilation.w - op.padding.w;
-          if (h < 0 || h >= x[2] || v < 0 || v >= x[3]) continue;
-          f(at, {at[0], group * w[1] + c, h, v}, {at[1], c, i, j});
+          if (h >= 0 && h < x[2] && v >= 0 && v < x[3]) f(o, (plane + h) * x[3] + v, k);
         }
       }
     }
+    ++o;
   });
 }
 
@@ -40,30 +44,28 @@ Shape output_shape(const ops::Conv2d& op, const Shape& x, const Shape& w) {
 Tensors reference(const ops::Conv2d& op, const Tensors& in) {
   const Values x(in[0]), w(in[1]);
   Values y(output_shape(op, x.shape(), w.shape()));
-  for_each_index(y.shape(), [&](const Index& at) {
-    if (in[2].defined()) y.at(at) = Values(in[2])[at[1]];
-  });
-  for_products(
-      op, x.shape(), w.shape(), y.shape(),
-      [&](const Index& o, const Index& i, const Index& k) { y.at(o) += x.at(i) * w.at(k); });
+  if (in[2].defined()) {
+    const Values b(in[2]);
+    for_each_index(y.shape(), [&](const Index& at) { y.at(at) = b[at[1]]; });
+  }
+  for_products(op, x.shape(), w.shape(), y.shape(),
+               [&](std::int64_t o, std::int64_t i, std::int64_t k) { y[o] += x[i] * w[k]; });
   return {y.tensor()};
 }
 
 Tensors reference_grad_input(const ops::Conv2dGradInput& op, const Tensors& in) {
   const Values dy(in[0]), w(in[1]);
   Values dx(op.x);
-  for_products(
-      op.conv, op.x, w.shape(), dy.shape(),
-      [&](const Index& o, const Index& i, const Index& k) { dx.at(i) += dy.at(o) * w.at(k); });
+  for_products(op.conv, op.x, w.shape(), dy.shape(),
+               [&](std::int64_t o, std::int64_t i, std::int64_t k) { dx[i] += dy[o] * w[k]; });
   return {dx.tensor()};
 }
 
 Tensors reference_grad_weight(const ops::Conv2dGradWeight& op, const Tensors& in) {
   const Values x(in[0]), dy(in[1]);
   Values dw(op.w);
-  for_products(
-      op.conv, x.shape(), op.w, dy.shape(),
-      [&](const Index& o, const Index& i, const Index& k) { dw.at(k) += dy.at(o) * x.at(i); });
+  for_products(op.conv, x.shape(), op.w, dy.shape(),
+               [&](std::int64_t o, std::int64_t i, std::int64_t k) { dw[k] += dy[o] * x[i]; });
   return {dw.tensor()};
 }
 
