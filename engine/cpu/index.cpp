@@ -50,7 +50,7 @@ template <class Better>
 void values_and_indices(std::string_view name, const cpu::Context& ctx, int dim, Ins in, Outs out,
                         const Better& better) {
   const Around a(in[0].shape(), normalize_dim(name, dim, in[0].dim()));
-  dispatch_floating(name, in[0].dtype(), [&](auto type) {
+  dispatch_number(name, in[0].dtype(), [&](auto type) {
     using T = decltype(type);
     T* const values = out_ptr<T>(out[0]);
     auto* const indices = out_ptr<std::int64_t>(out[1]);
@@ -79,7 +79,7 @@ std::int64_t search_everything(const cpu::Context& ctx, const T* x, std::int64_t
 
 template <class Better>
 void one_value(std::string_view name, const cpu::Context& ctx, Ins in, Outs out, const Better& better) {
-  dispatch_floating(name, in[0].dtype(), [&](auto type) {
+  dispatch_number(name, in[0].dtype(), [&](auto type) {
     using T = decltype(type);
     const T* x = in_ptr<T>(in[0]);
     *out_ptr<T>(out[0]) = x[search_everything(ctx, x, in[0].numel(), better)];
@@ -99,7 +99,7 @@ void run(const ops::MinAll& op, cpu::Context& ctx, Ins in, Outs out) { one_value
 
 void run(const ops::ArgMax& op, cpu::Context& ctx, Ins in, Outs out) {
   auto* const indices = out_ptr<std::int64_t>(out[0]);
-  dispatch_floating(op.name, in[0].dtype(), [&](auto type) {
+  dispatch_number(op.name, in[0].dtype(), [&](auto type) {
     using T = decltype(type);
     const T* x = in_ptr<T>(in[0]);
     if (!op.dim) {

@@ -2,6 +2,7 @@
 // the type, so f32 and f64 draws, and any cut over threads, see the same words.
 #include "engine/ops/random.h"
 
+#include <algorithm>
 #include <cmath>
 #include <numbers>
 
@@ -27,10 +28,13 @@ Counter take(const Tensor& state) {
   return counter;
 }
 
-// Calls f(i, words of block, i % 4 == 0 ... 3) for all elements, four at a time.
+// Calls f(block, words) for the blocks of n elements, four to a block. `work` is how many elements of
+// memory each of them stands for.
 template <class F>
-void for_blocks(const cpu::Context& ctx, const Counter& counter, std::int64_t n, const F& f) {
-  parallel_chunks(ctx, (n + 3) / 4, grain / 8, [&](std::int64_t begin, std::int64_t end) {
+void for_blocks(const cpu::Context& ctx, const Counter& counter, std::int64_t n, const F& f,
+                std::int64_t work = 1) {
+  const std::int64_t group = std::max<std::int64_t>(1, grain / 8 / std::max<std::int64_t>(1, work));
+  parallel_chunks(ctx, (n + 3) / 4, group, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t block = begin; block < end; ++block) {
       f(block, Philox::words(counter.seed, static_cast<std::uint64_t>(block), counter.offset));
     }
@@ -55,18 +59,31 @@ void box_muller(std::uint32_t a, std::uint32_t b, double& first, double& second)
   second = r * std::sin(angle);
 }
 
-// y = keep ? x / (1 - p) : 0, where unit i / inner has word `unit`.
+// y = keep ? x / (1 - p) : 0, where `inner` elements in a row share a word: the word over 2^32 must
+// reach p.
 template <class T>
-void mask(const cpu::Context& ctx, const Counter& counter, double p, std::int64_t units, std::int64_t inner,
-          const T* x, T* y) {
+void mask(const cpu::Context& ctx, const Counter& counter, double p, std::int64_t units,
+          std::int64_t inner, const T* x, T* y) {
   const T scale = p < 1 ? static_cast<T>(1 / (1 - p)) : T(0);
-  for_blocks(ctx, counter, units, [&](std::int64_t block, const Philox::Words& words) {
-    for (std::int64_t k = 0; k < 4 && 4 * block + k < units; ++k) {
-      const bool keep = Philox::uniform_double(words[static_cast<std::size_t>(k)]) >= p;
-      const std::int64_t first = (4 * block + k) * inner;
-      for (std::int64_t i = first; i < first + inner; ++i) y[i] = keep ? x[i] * scale : T(0);
+  const auto threshold = static_cast<std::uint64_t>(std::ceil(p * 0x1p32));
+  const auto some = [&](std::int64_t block, const Philox::Words& words) {
+    const std::int64_t first = 4 * block, count = std::min<std::int64_t>(4, units - first);
+    for (std::int64_t k = 0; k < count; ++k) {
+      const bool keep = words[static_cast<std::size_t>(k)] >= threshold;
+      const T *from = x + (first + k) * inner;
+      T* const to = y + (first + k) * inner;
+      if (inner == 1) {
+        // Why computed first: a branch on a random bit is mispredicted half of the time.
+        const T kept = *from * scale;
+        *to = keep ? kept : T(0);
+      } else if (keep) {
+        for (std::int64_t i = 0; i < inner; ++i) to[i] = from[i] * scale;
+      } else {
+        std::fill_n(to, inner, T(0));
+      }
     }
-  });
+  };
+  for_blocks(ctx, counter, units, some, inner);
 }
 
 void run_mask(std::string_view name, const cpu::Context& ctx, const Counter& counter, double p, bool channels,
@@ -86,10 +103,13 @@ void run(const ops::Uniform& op, cpu::Context& ctx, Ins in, Outs out) {
   const Counter counter = take(in[0]);
   dispatch_floating(op.name, op.dtype, [&](auto type) {
     using T = decltype(type);
-    const T low = static_cast<T>(op.low), range = static_cast<T>(op.high - op.low);
+    // Rounding must not reach high. One fma, in double and with the 24 bits of a float for every type:
+    // so an f32 draw is the f64 draw rounded, and the same on every device.
+    const double range = op.high - op.low;
+    const T low = static_cast<T>(op.low), last = std::nextafter(static_cast<T>(op.high), low);
     fill(ctx, counter, out_ptr<T>(out[0]), out[0].numel(), [&](std::uint32_t word) {
-      const T u = sizeof(T) == 4 ? static_cast<T>(Philox::uniform(word)) : static_cast<T>(Philox::uniform_double(word));
-      return low + range * u;
+      const double u = static_cast<double>(Philox::uniform(word));
+      return std::min(static_cast<T>(std::fma(range, u, op.low)), last);
     });
   });
 }

@@ -22,7 +22,7 @@ void check_not_empty(std::string_view op, const Shape& x, std::int64_t reduced) 
 }
 
 SpecList values_and_indices(std::string_view op, Specs in, int dim, bool keepdim) {
-  check_floating(op, in);
+  check_defined(op, in);
   const Shape& x = in[0].shape;
   Spec values = in[0];
   values.shape = without(op, x, dim, keepdim);
@@ -33,7 +33,7 @@ SpecList values_and_indices(std::string_view op, Specs in, int dim, bool keepdim
 }
 
 SpecList one_value(std::string_view op, Specs in) {
-  check_floating(op, in);
+  check_defined(op, in);
   check_not_empty(op, in[0].shape, in[0].numel());
   Spec out = in[0];
   out.shape = {};
@@ -73,7 +73,7 @@ Attrs ArgMax::attrs(Specs) const {
 }
 
 SpecList ArgMax::infer(Specs in, bool) const {
-  check_floating(name, in);
+  check_defined(name, in);
   Spec out = in[0];
   out.dtype = DType::i64;
   if (dim) {

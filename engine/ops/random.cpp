@@ -1,5 +1,6 @@
 #include "engine/ops/random.h"
 
+#include <cmath>
 #include <mutex>
 
 #include "engine/autograd/tape.h"
@@ -75,6 +76,17 @@ void check_probability(std::string_view op, double p) {
   if (!(p >= 0 && p <= 1)) fail(op, cat("p ", p, " is not a probability"));
 }
 
+// Inputs: x or dy, then a state or counter.
+void check_dropout(std::string_view op, Specs in, double p, bool channels) {
+  check_defined(op, in);
+  check_floating(op, in.first(1));
+  check_state(op, in[1]);
+  check_probability(op, p);
+  if (channels && in[0].shape.rank() < 2) {
+    fail(op, cat("dropping channels needs [N,C,...], got ", to_string(in[0])));
+  }
+}
+
 }  // namespace
 
 Attrs Uniform::attrs(Specs) const {
@@ -84,6 +96,7 @@ Attrs Uniform::attrs(Specs) const {
 SpecList Uniform::infer(Specs in, bool) const {
   if (!is_floating(dtype)) fail(name, cat("needs a floating-point type, got ", dtype));
   if (!(low <= high)) fail(name, cat("low ", low, " is above high ", high));
+  if (!std::isfinite(high - low)) fail(name, cat("the range from ", low, " to ", high, " is not finite"));
   return drawn(name, in, shape, dtype);
 }
 Cost Uniform::cost(Specs in, Specs out) const {
@@ -114,15 +127,11 @@ Cost RandInt::cost(Specs in, Specs out) const {
   return streaming_cost(static_cast<double>(out[0].numel()), in, out);
 }
 
-SpecList Dropout::infer(Specs in, bool) const {
-  check_floating(name, Specs(&in[0], 1));
-  check_state(name, in[1]);
-  check_probability(name, p);
-  if (channels && in[0].shape.rank() < 2) {
-    fail(name, cat("dropping channels needs [N,C,...], got ", to_string(in[0])));
-  }
+SpecList Dropout::infer(Specs in, bool grad) const {
+  check_dropout(name, in, p, channels);
+  // Without a gradient nobody reads the counter, but alias() needs every output in its place.
   Spec counter = in[1];
-  counter.internal = true;
+  counter.internal = grad;
   return {in[0], counter, in[1]};
 }
 Cost Dropout::cost(Specs in, Specs out) const {
@@ -134,10 +143,7 @@ void Dropout::backward(const Saved& saved, Ins dy, Grads& grads) const {
 }
 
 SpecList DropoutGrad::infer(Specs in, bool) const {
-  check_floating(name, Specs(&in[0], 1));
-  check_state(name, in[1]);
-  check_probability(name, p);
-  if (channels && in[0].shape.rank() < 2) fail(name, cat("dropping channels needs [N,C,...], got ", to_string(in[0])));
+  check_dropout(name, in, p, channels);
   return {in[0]};
 }
 Cost DropoutGrad::cost(Specs in, Specs out) const {
