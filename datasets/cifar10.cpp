@@ -12,12 +12,20 @@ namespace fs = std::filesystem;
 
 namespace {
 
+constexpr std::string_view advice = "; unpack cifar-10-binary.tar.gz there, or use the synthetic set";
+
+// Why the error code: a path that cannot be looked at (too long, a loop) is one without the file.
+bool is_there(const fs::path& path) {
+  std::error_code error;
+  return fs::exists(path, error);
+}
+
 fs::path find_folder(const std::string& root) {
-  for (const fs::path& folder : {fs::path(root), fs::path(root) / "cifar-10-batches-bin"}) {
-    if (fs::exists(folder / "data_batch_1.bin") || fs::exists(folder / "test_batch.bin")) return folder;
+  const fs::path inner = fs::path(root) / "cifar-10-batches-bin";
+  for (const fs::path& folder : {fs::path(root), inner}) {
+    if (is_there(folder / "data_batch_1.bin") || is_there(folder / "test_batch.bin")) return folder;
   }
-  fail("CIFAR10", cat("no data_batch_1.bin in ", root, " or ", root,
-                      "/cifar-10-batches-bin; unpack cifar-10-binary.tar.gz there, or use the synthetic set"));
+  fail("CIFAR10", cat("no data_batch_1.bin in ", root.empty() ? "." : root, " or ", inner.string(), advice));
 }
 
 // Checks the size before any memory is taken, then reads records [0, 10,000) into place.
@@ -46,6 +54,7 @@ std::vector<std::string> read_classes(const fs::path& folder) {
   std::ifstream file(folder / "batches.meta.txt");
   std::vector<std::string> classes;
   for (std::string line; classes.size() < 10 && std::getline(file, line);) {
+    if (line.ends_with('\r')) line.pop_back();
     if (!line.empty()) classes.push_back(line.substr(0, 64));
   }
   const bool official = classes.empty() || classes.front() == "airplane";
@@ -63,9 +72,9 @@ CIFAR10::CIFAR10(const std::string& root, const CIFAR10Options& options) {
   }
   std::string missing;
   for (const std::string& file : files) {
-    if (!fs::exists(folder / file)) missing += (missing.empty() ? "" : ", ") + file;
+    if (!is_there(folder / file)) missing += (missing.empty() ? "" : ", ") + file;
   }
-  if (!missing.empty()) fail("CIFAR10", cat(folder.string(), " lacks ", missing));
+  if (!missing.empty()) fail("CIFAR10", cat(folder.string(), " lacks ", missing, advice));
 
   const std::int64_t n = static_cast<std::int64_t>(files.size()) * records_per_file;
   images = empty({n, 3, 32, 32}, DType::u8, Device::cpu());

@@ -26,11 +26,15 @@ DataLoader::DataLoader(const ImageDataset& dataset, const DataLoaderOptions& opt
     : dataset_(dataset), options_(options), n_(dataset.size()) {
   if (options.batch_size < 1) fail("DataLoader", cat("batch_size ", options.batch_size, " must be at least 1"));
   if (options.limit < 0) fail("DataLoader", cat("limit ", options.limit, " is negative"));
+  if (dataset.images.size(0) != n_) {
+    fail("DataLoader", cat(dataset.images.size(0), " images have ", n_, " labels"));
+  }
   if (options.limit > 0) n_ = std::min(n_, options.limit);
 }
 
 std::int64_t DataLoader::size() const {
-  return options_.drop_last ? n_ / options_.batch_size : (n_ + options_.batch_size - 1) / options_.batch_size;
+  const bool rest = !options_.drop_last && n_ % options_.batch_size != 0;
+  return n_ / options_.batch_size + (rest ? 1 : 0);
 }
 
 DataLoader::Iterator::Iterator(DataLoader& loader, std::int64_t epoch) : loader_(&loader), epoch_(epoch) {
@@ -51,9 +55,9 @@ DataLoader::Iterator& DataLoader::Iterator::operator++() {
 
 void DataLoader::Iterator::load() {
   const std::int64_t begin = next_ * loader_->options_.batch_size;
-  const std::int64_t end = std::min(loader_->n_, begin + loader_->options_.batch_size);
-  const std::span<const std::int64_t> chosen(order_.data() + begin, static_cast<std::size_t>(end - begin));
-  const Shape shape{end - begin};
+  const std::int64_t count = std::min(loader_->n_ - begin, loader_->options_.batch_size);
+  const std::span<const std::int64_t> chosen(order_.data() + begin, static_cast<std::size_t>(count));
+  const Shape shape{count};
   indices_ = from(chosen, shape, Device::cpu());
   std::vector<std::int64_t> labels;
   const auto all = loader_->dataset_.labels.data<std::int64_t>();

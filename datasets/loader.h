@@ -25,7 +25,8 @@ struct Batch {
 
 class DataLoader {
  public:
-  // Throws Error for a batch size below 1, a negative limit.
+  // Throws Error for a batch size below 1, a negative limit, a set with more images than labels or
+  // fewer.
   explicit DataLoader(const ImageDataset& dataset, const DataLoaderOptions& options = {});
 
   std::int64_t size() const;                 // batches in an epoch

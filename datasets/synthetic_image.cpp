@@ -2,10 +2,9 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <stdexcept>
-#include <string>
 #include <utility>
 
+#include "engine/core/error.h"
 #include "engine/core/philox.h"
 
 // Why integers alone: with floating point a compiler may fuse a multiply and an add, and libm may
@@ -344,10 +343,7 @@ uint8_t synthetic_label(uint64_t seed, uint64_t index) {
 }
 
 void synthetic_image(uint64_t seed, uint64_t index, uint8_t label, uint8_t* out3072) {
-  if (label > 9) {
-    throw std::invalid_argument("synthetic_image: label is " + std::to_string(label) +
-                                " but there are 10 classes");
-  }
+  if (label > 9) fail("synthetic_image", cat("label ", int(label), " is above 9: there are 10 classes"));
   Draws draw(seed, index, Stream::scene);
   const Scene scene = draw_scene(draw, label);
   Canvas canvas;

@@ -17,7 +17,8 @@ const std::array<std::string_view, 10>& synthetic_class_names();
 uint8_t synthetic_label(uint64_t seed, uint64_t index);
 
 // Writes the 3 x 32 x 32 bytes of image `index` as a CIFAR-10 record stores them: the red plane,
-// then green, then blue, each row by row. Throws std::invalid_argument for a label above 9.
+// then green, then blue, each row by row. Mirrored left to right an image keeps its class: figures
+// are symmetric, and turned as often one way as the other. Throws Error for a label above 9.
 void synthetic_image(uint64_t seed, uint64_t index, uint8_t label, uint8_t* out3072);
 
 }  // namespace glassbox::datasets

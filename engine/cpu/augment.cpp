@@ -79,8 +79,9 @@ void run(const ops::Augment& op, cpu::Context& ctx, Ins in, Outs out) {
     }
   }
   const std::vector<Table> tables = make_tables(op, g.c);
-  const int rows = static_cast<int>(g.h + 2 * op.padding - g.oh + 1);
-  const int columns = static_cast<int>(g.w + 2 * op.padding - g.ow + 1);
+  const std::int64_t edge = 2 * std::int64_t(op.padding);
+  const int rows = static_cast<int>(g.h + edge - g.oh + 1);
+  const int columns = static_cast<int>(g.w + edge - g.ow + 1);
   parallel_chunks(ctx, y[0], 8, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t b = begin; b < end; ++b) {
       ops::AugmentDraw draw;

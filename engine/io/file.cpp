@@ -60,34 +60,40 @@ void write_file(const std::string& path, std::string_view text) {
   file.commit();
 }
 
-std::string read_file(const std::string& path, std::size_t limit) {
-  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+InputFile::InputFile(std::string path) : path_(std::move(path)) {
+  // Why not to block: the path may name a pipe, which would wait for a writer.
+  descriptor_ = ::open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   struct stat info {};
-  if (fd < 0 || ::fstat(fd, &info) != 0) {
+  if (descriptor_ < 0 || ::fstat(descriptor_, &info) != 0) {
     const int error = errno;
-    if (fd >= 0) ::close(fd);
-    fail(path, cat("cannot read: ", std::strerror(error)));
+    if (descriptor_ >= 0) ::close(descriptor_);
+    fail(path_, cat("cannot read: ", std::strerror(error)));
   }
-  std::string text;
   if (!S_ISREG(info.st_mode)) {
-    ::close(fd);
-    fail(path, "is not a regular file");
+    ::close(descriptor_);
+    fail(path_, "is not a regular file");
   }
-  const auto size = static_cast<std::size_t>(info.st_size);
-  if (size > limit) {
-    ::close(fd);
-    fail(path, cat("has ", size, " bytes, more than the ", limit, " that are read"));
-  }
-  text.resize(size);
-  std::size_t have = 0;
-  while (have < size) {
-    const ssize_t n = ::read(fd, text.data() + have, size - have);
+  size_ = static_cast<std::uint64_t>(info.st_size);
+}
+
+InputFile::~InputFile() { ::close(descriptor_); }
+
+void InputFile::read(std::uint64_t offset, std::span<std::byte> to) const {
+  while (!to.empty()) {
+    const ssize_t n = ::pread(descriptor_, to.data(), to.size(), static_cast<off_t>(offset));
     if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) break;
-    have += static_cast<std::size_t>(n);
+    if (n < 0) fail(path_, cat("cannot read: ", std::strerror(errno)));
+    if (n == 0) fail(path_, cat("ended after ", offset, " of ", size_, " bytes"));
+    to = to.subspan(static_cast<std::size_t>(n));
+    offset += static_cast<std::uint64_t>(n);
   }
-  ::close(fd);
-  if (have != size) fail(path, cat("ended after ", have, " of ", size, " bytes"));
+}
+
+std::string read_file(const std::string& path, std::size_t limit) {
+  const InputFile file(path);
+  if (file.size() > limit) fail(path, cat("has ", file.size(), " bytes, more than the ", limit, " that are read"));
+  std::string text(static_cast<std::size_t>(file.size()), '\0');
+  file.read(0, std::as_writable_bytes(std::span(text)));
   return text;
 }
 

@@ -1,6 +1,8 @@
 // Files that are written whole or not at all: to a temporary name beside the target, synced, renamed.
+// And files that are read, which may be anything: their size is known before memory is taken.
 #pragma once
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
@@ -22,6 +24,23 @@ class AtomicFile {
   [[noreturn]] void failed(std::string_view action);
   std::string path_, temporary_;
   int descriptor_ = -1;
+};
+
+class InputFile {
+ public:
+  // Throws Error when it cannot be read or is no regular file.
+  explicit InputFile(std::string path);
+  ~InputFile();
+  InputFile(const InputFile&) = delete;
+  InputFile& operator=(const InputFile&) = delete;
+  std::uint64_t size() const { return size_; }  // when it was opened
+  // Fills `to` with what begins at byte `offset`. Throws Error when the file ends before.
+  void read(std::uint64_t offset, std::span<std::byte> to) const;
+
+ private:
+  std::string path_;
+  int descriptor_ = -1;
+  std::uint64_t size_ = 0;
 };
 
 void write_file(const std::string& path, std::string_view text);

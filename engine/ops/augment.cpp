@@ -1,5 +1,7 @@
 #include "engine/ops/augment.h"
 
+#include <limits>
+
 namespace glassbox {
 namespace ops {
 
@@ -28,8 +30,11 @@ SpecList Augment::infer(Specs in, bool) const {
   if (is_random() && (!counter.defined || counter.dtype != DType::i64 || counter.shape != Shape{2})) {
     fail(name, cat("random crops and flips need a counter [2] i64, got ", to_string(counter)));
   }
-  if (padding < 0 || crop.h < 0 || crop.w < 0 || (crop.h == 0) != (crop.w == 0)) {
+  if (padding < 0 || crop.h < 0 || crop.w < 0) {
     fail(name, cat("crop ", to_string(crop), " and padding ", padding, " must not be negative"));
+  }
+  if ((crop.h == 0) != (crop.w == 0)) {
+    fail(name, cat("crop ", to_string(crop), " has one size of 0; 0x0 is no crop"));
   }
   if (!(flip >= 0 && flip <= 1)) fail(name, cat("flip ", flip, " is not a probability"));
   const auto channels = static_cast<std::size_t>(images.shape[1]);
@@ -39,7 +44,12 @@ SpecList Augment::infer(Specs in, bool) const {
   for (const double s : std) {
     if (!(s > 0)) fail(name, cat("std ", s, " must be above 0"));
   }
-  const std::int64_t h = images.shape[2] + 2 * padding, w = images.shape[3] + 2 * padding;
+  const std::int64_t edge = 2 * std::int64_t(padding);
+  const std::int64_t h = images.shape[2] + edge, w = images.shape[3] + edge;
+  constexpr std::int64_t most = std::numeric_limits<int>::max() - 1;  // places are counted in int
+  if (h > most || w > most) {
+    fail(name, cat("padding ", padding, " makes images of ", h, "x", w, ", larger than can be cropped"));
+  }
   const std::int64_t ch = crop.h ? crop.h : h, cw = crop.w ? crop.w : w;
   if (ch > h || cw > w) {
     fail(name, cat("crop ", to_string(crop), " is larger than the image ", images.shape[2], "x",

@@ -15,7 +15,7 @@ namespace ops {
 // padding is black before it is normalised.
 struct Augment {
   static constexpr std::string_view name = "augment", kind = "Augment";
-  Pair crop = 0;       // size of the random crop; 0x0: the image's own
+  Pair crop = 0;       // size of the random crop; 0x0: none, the whole image with its padding
   int padding = 0;     // black pixels added on each side before the crop
   double flip = 0;     // probability of a horizontal flip
   bool scale = true;   // to [0, 1]; else 0 ... 255

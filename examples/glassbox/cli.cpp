@@ -45,11 +45,13 @@ class CommandLine {
     } catch (const CLI::CallForVersion& e) {
       return app_.exit(e), done;
     } catch (const CLI::ParseError& e) {
-      std::fprintf(stderr, "glassbox: %s\n(glassbox --help shows the verbs, glassbox VERB --help its options)\n", e.what());
+      std::fprintf(stderr, "glassbox: %s\n(the verbs are %s; glassbox VERB --help shows its options)\n",
+                   e.what(), verbs().c_str());
       return wrong_usage;
     }
     try {
       action_();
+      if (!std::cout.flush() || std::fflush(stdout) != 0) throw Error("cannot write to standard output");
       return done;
     } catch (const UsageError& e) {
       std::fprintf(stderr, "glassbox: %s\n", e.what());
@@ -61,6 +63,12 @@ class CommandLine {
   }
 
  private:
+  std::string verbs() const {
+    std::string names;
+    for (const CLI::App* verb : app_.get_subcommands({})) names += (names.empty() ? "" : ", ") + verb->get_name();
+    return names;
+  }
+
   const models::Entry& find(const std::string& name) const {
     for (const models::Entry& entry : entries_) {
       if (entry.name == name) return entry;
@@ -107,8 +115,7 @@ class CommandLine {
       throw UsageError("--style " + style_ + " is neither tree nor torchsummary");
     }
     const auto model = on_meta(model_);
-    std::cout << viz::summary(*model, inputs_of(*model), options) << std::flush;
-    if (!std::cout) fail("summary", "cannot write to standard output");
+    std::cout << viz::summary(*model, inputs_of(*model), options);
   }
 
   void add_graph() {
@@ -162,7 +169,10 @@ class CommandLine {
     if (is_demo) train_.model_name = "cifar";
     train_.epochs = epochs_.value_or(is_demo ? 1 : 10);
     if (threads_) {
-      if (*threads_ < 1) throw UsageError(fmt::format("--threads {} must be at least 1", *threads_));
+      // Why a limit: OpenMP ends the program when the system has no more threads.
+      if (*threads_ < 1 || *threads_ > 1024) {
+        throw UsageError(fmt::format("--threads {} must be from 1 to 1024", *threads_));
+      }
       set_num_threads(*threads_);
     }
     const models::Entry& entry = find(train_.model_name);

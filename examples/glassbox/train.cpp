@@ -141,13 +141,16 @@ void check(const TrainOptions& o) {
   const auto wrong = [](const std::string& fact) { throw UsageError("train: " + fact); };
   if (o.epochs < 1) wrong(fmt::format("--epochs {} must be at least 1", o.epochs));
   if (o.batch_size < 1) wrong(fmt::format("--batch-size {} must be at least 1", o.batch_size));
-  if (!(o.lr > 0)) wrong(fmt::format("--lr {} must be above 0", o.lr));
+  if (!(o.lr > 0 && std::isfinite(o.lr))) wrong(fmt::format("--lr {} must be above 0 and finite", o.lr));
   if (!(o.momentum >= 0 && o.momentum < 1)) wrong(fmt::format("--momentum {} must be in [0, 1)", o.momentum));
-  if (!(o.weight_decay >= 0)) wrong(fmt::format("--weight-decay {} must be at least 0", o.weight_decay));
+  if (!(o.weight_decay >= 0 && std::isfinite(o.weight_decay))) {
+    wrong(fmt::format("--weight-decay {} must be at least 0 and finite", o.weight_decay));
+  }
   if (o.limit_images < 0) wrong(fmt::format("--limit-images {} is negative", o.limit_images));
   if (o.device != "auto" && o.device != "cpu") {
-    wrong("--device " + o.device + ": this build trains on the CPU only");
+    wrong("--device " + o.device + ": this build trains on the CPU only; give auto or cpu");
   }
+  RunFolder::refuse_existing(o.run);
 }
 
 // The images of a run, with the article's transforms.
