@@ -83,21 +83,21 @@ std::vector<int> shown_outputs(const Graph& graph, const Graph::Node& node) {
 }
 
 bool is_state(const Graph& graph, int value) {
-  const auto is_update_of = [&graph](int n, int read, int written) {
+  // True when node n writes this value in place or made it so.
+  const auto is_update = [&graph, value](int n) {
     const Graph::Node& node = graph.nodes[static_cast<std::size_t>(n)];
     if (!node.op.type().writes) return false;
     for (std::size_t i = 0; i < node.outputs.size(); ++i) {
       const int source = node.op.alias(static_cast<int>(i));
       if (source < 0) continue;
-      if (node.inputs[static_cast<std::size_t>(source)] == read || node.outputs[i] == written)
+      if (node.outputs[i] == value || node.inputs[static_cast<std::size_t>(source)] == value) {
         return true;
+      }
     }
     return false;
   };
   const Graph::Value& v = graph.values[static_cast<std::size_t>(value)];
-  if (v.producer >= 0 && is_update_of(v.producer, -1, value)) return true;
-  return std::ranges::any_of(v.readers,
-                             [&](int reader) { return is_update_of(reader, value, -1); });
+  return (v.producer >= 0 && is_update(v.producer)) || std::ranges::any_of(v.readers, is_update);
 }
 
 std::string kernel_of(const Graph& graph, const Graph::Node& node) {
