@@ -88,12 +88,17 @@ SpecList ArgMax::infer(Specs in, bool) const {
 }
 
 SpecList PickGrad::infer(Specs in, bool) const {
-  check_floating(name, Specs(&in[0], 1));
+  check_defined(name, in);
+  check_floating(name, in.first(1));
+  if (size < 0) fail(name, cat("size ", size, " is negative"));
   if (in[1].shape != in[0].shape || in[1].dtype != DType::i64) {
     fail(name, cat("indices ", to_string(in[1]), " do not match dy ", to_string(in[0])));
   }
   Spec out = in[0];
   const int d = normalize_dim(name, dim, out.shape.rank() + (keepdim ? 0 : 1));
+  if (keepdim && out.shape[d] != 1) {
+    fail(name, cat("dy ", out.shape, " must have size 1 along dimension ", d));
+  }
   if (keepdim) out.shape[d] = size;
   else out.shape.insert(d, size);
   return {out};

@@ -80,6 +80,7 @@ std::vector<Row> matmul_rows();
 std::vector<Row> softmax_rows();
 std::vector<Row> random_rows();
 std::vector<Row> augment_rows();
+std::vector<Row> index_rows();
 const std::vector<Row>& all_rows();
 
 // --- making rows

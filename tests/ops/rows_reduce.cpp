@@ -1,4 +1,6 @@
 // Rows of the reductions (engine/ops/reduce.h).
+#include <algorithm>
+
 #include "engine/ops/reduce.h"
 #include "tests/ops/op_table.h"
 
@@ -91,8 +93,58 @@ Row sum_row(bool mean) {
   return row;
 }
 
+Tensors naive_var(const Var& op, const Tensors& in) {
+  const Values x(in[0]), mean(naive_sum(Mean{op.dims, true}, in, true)[0]);
+  const std::vector<bool> reduced = reduced_dims(x.shape(), op.dims);
+  Values y(kept_shape(x.shape(), reduced));
+  for_each_index(x.shape(), [&](const Index& i) {
+    const double d = x.at(i) - mean.at(kept_index(i, reduced));
+    y.at(kept_index(i, reduced)) += d * d;
+  });
+  double count = 1;
+  for (int d = 0; d < x.shape().rank(); ++d) {
+    if (reduced[static_cast<std::size_t>(d)]) count *= static_cast<double>(x.size(d));
+  }
+  for (std::int64_t i = 0; i < y.numel(); ++i) y[i] /= std::max(0.0, count - op.correction);
+  return {(op.keepdim ? y : drop(y, reduced)).tensor()};
+}
+
+Row var_row() {
+  Row row{.op = "var"};
+  row.samples = {
+      sample("all", Var{}, {values({3, 4, 5})}),
+      sample("population", Var{.correction = 0}, {values({3, 4, 5}, 1)}),
+      sample("last, kept", Var{.dims = {-1}, .keepdim = true}, {values({3, 4, 5}, 2)}),
+      sample("first", Var{.dims = {0}}, {values({3, 4, 5}, 3)}),
+      sample("outer two", Var{.dims = {2, 0}, .correction = 2}, {values({3, 4, 5, 2}, 4)}),
+      sample("channels", Var{.dims = {0, 2, 3}}, {values({3, 7, 5, 3}, 5)}),
+      sample("far from zero", Var{.dims = {1}}, {values({3, 9}, 6, 1000, 1001)}),
+      sample("batch of one", Var{.dims = {1}}, {values({1, 6}, 7)}),
+      sample("empty batch", Var{.dims = {1}}, {values({0, 6}, 8)}),
+      sample("of nothing", Var{.dims = {0}}, {values({0, 6}, 9)}),
+      sample("one long", Var{}, {values({3, 50001}, 10)}),
+      sample("few long across", Var{.dims = {0}}, {values({40007, 2}, 11)}),
+      sample("wide", Var{.dims = {0}}, {values({7, 6001}, 12)}),
+  };
+  row.samples[0].flops = 4 * 3 * 4 * 5;
+  row.samples[6].tolerance_f32 = 1e-3;      // the inputs are rounded to 1/16000
+  row.samples[6].gradcheck_step = 1e-7;     // times |x|
+  row.samples[9].differentiable = {false};  // NaN
+  for (Sample& s : row.samples) {
+    if (s.inputs[0].numel() > 10000) s.tolerance_f64 = 1e-11;  // the loop adds up more error
+  }
+  row.reference = naive<Var>(naive_var);
+  row.wrong = {
+      wrong(Var{.correction = -1}, {values({2, 2})}, "correction -1 is negative"),
+      wrong(Var{.dims = {2}}, {values({2, 2})}, "dimension 2 is out of range"),
+      wrong(Var{}, {integers({2, 2})}, "needs floating-point tensors, got [2,2] i64"),
+  };
+  row.batched = true;
+  return row;
+}
+
 }  // namespace
 
-std::vector<Row> reduce_rows() { return {sum_row<Sum>(false), sum_row<Mean>(true)}; }
+std::vector<Row> reduce_rows() { return {sum_row<Sum>(false), sum_row<Mean>(true), var_row()}; }
 
 }  // namespace glassbox::test
