@@ -89,7 +89,7 @@ TEST_CASE("augment is the plain loops to the bit, with every part on and off") {
           for (const int rest : {0, 1, 2, 3}) {
             Augment op{crop, padding, flip, rest % 2 == 1, {}, {}};
             if (rest >= 2) op.mean = mean, op.std = deviation;
-            CAPTURE(to_string(shape), to_string(crop), padding, flip, rest);
+            INFO(cat(to_string(shape), " ", to_string(crop), " ", padding, " ", flip, " ", rest));
             const Tensor y = augment(images, indices, counter(5, 9), op);
             CHECK(y.dtype() == DType::f32);
             CHECK(y.shape() == Shape{13, 3, crop.h ? crop.h : h + 2 * padding,

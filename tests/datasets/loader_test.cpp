@@ -212,7 +212,7 @@ TEST_CASE("Compose refuses an order that is not one op, and says which order is"
           a == 3 ? "Compose: Normalize needs ToTensor before it"
                  : "Compose: " + names[b] + " comes after " + names[a] +
                        "; the order is RandomCrop, RandomHorizontalFlip, ToTensor, Normalize, each once";
-      CAPTURE(names[a], names[b]);
+      INFO(cat(names[a], " ", names[b]));
       CHECK_THROWS_WITH_AS((Compose{steps[a], steps[b]}), message.c_str(), Error);
     }
   }
