@@ -1,5 +1,5 @@
-// One training step of CifarModel: zero_grad, forward, loss, backward, SGD with momentum. Prints one
-// line of JSON. benchmarks/run.sh runs it beside PyTorch, in turns.
+// One training step of CifarModel: zero_grad, forward, loss, backward, SGD with momentum. Prints
+// one line of JSON. benchmarks/run.sh runs it beside PyTorch, in turns.
 //   bench_train_step [--batch N] [--threads N] [--steps N] [--warmup N]
 #include <algorithm>
 #include <chrono>
@@ -20,11 +20,16 @@ int main(int argc, char** argv) {
   for (int i = 1; i + 1 < argc; i += 2) {
     const std::string flag = argv[i];
     const int value = std::atoi(argv[i + 1]);
-    if (flag == "--batch") batch = value;
-    else if (flag == "--threads") threads = value;
-    else if (flag == "--steps") steps = value;
-    else if (flag == "--warmup") warmup = value;
-    else return std::fprintf(stderr, "unknown option %s\n", argv[i]), 2;
+    if (flag == "--batch")
+      batch = value;
+    else if (flag == "--threads")
+      threads = value;
+    else if (flag == "--steps")
+      steps = value;
+    else if (flag == "--warmup")
+      warmup = value;
+    else
+      return std::fprintf(stderr, "unknown option %s\n", argv[i]), 2;
   }
   set_num_threads(threads);
   manual_seed(0);
@@ -42,7 +47,8 @@ int main(int argc, char** argv) {
     const Tensor loss = criterion(model(inputs), labels);
     loss.backward();
     optimizer.step();
-    if (i >= warmup) ms.push_back(std::chrono::duration<double, std::milli>(Clock::now() - start).count());
+    if (i >= warmup)
+      ms.push_back(std::chrono::duration<double, std::milli>(Clock::now() - start).count());
   }
   std::sort(ms.begin(), ms.end());
 
@@ -55,8 +61,10 @@ int main(int argc, char** argv) {
   const double flops = recorder.graph().total_cost(Phase::forward).flops +
                        recorder.graph().total_cost(Phase::backward).flops;
   const double peak = cpu::measure_peak_gflops(threads);
-  std::printf("{\"engine\": \"glassbox\", \"batch\": %d, \"threads\": %d, \"median_ms\": %.3f, "
-              "\"min_ms\": %.3f, \"max_ms\": %.3f, \"gflop\": %.3f, \"peak_gflops\": %.1f, \"floor_ms\": %.3f}\n",
-              batch, threads, ms[ms.size() / 2], ms.front(), ms.back(), flops / 1e9, peak,
-              flops / 1e9 / peak * 1e3);
+  std::printf(
+      "{\"engine\": \"glassbox\", \"batch\": %d, \"threads\": %d, \"median_ms\": %.3f, "
+      "\"min_ms\": %.3f, \"max_ms\": %.3f, \"gflop\": %.3f, \"peak_gflops\": %.1f, \"floor_ms\": "
+      "%.3f}\n",
+      batch, threads, ms[ms.size() / 2], ms.front(), ms.back(), flops / 1e9, peak,
+      flops / 1e9 / peak * 1e3);
 }

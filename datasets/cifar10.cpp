@@ -12,7 +12,8 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr std::string_view advice = "; unpack cifar-10-binary.tar.gz there, or use the synthetic set";
+constexpr std::string_view advice =
+    "; unpack cifar-10-binary.tar.gz there, or use the synthetic set";
 
 // Why the error code: a path that cannot be looked at (too long, a loop) is one without the file.
 bool is_there(const fs::path& path) {
@@ -25,7 +26,8 @@ fs::path find_folder(const std::string& root) {
   for (const fs::path& folder : {fs::path(root), inner}) {
     if (is_there(folder / "data_batch_1.bin") || is_there(folder / "test_batch.bin")) return folder;
   }
-  fail("CIFAR10", cat("no data_batch_1.bin in ", root.empty() ? "." : root, " or ", inner.string(), advice));
+  fail("CIFAR10",
+       cat("no data_batch_1.bin in ", root.empty() ? "." : root, " or ", inner.string(), advice));
 }
 
 // Checks the size before any memory is taken, then reads records [0, 10,000) into place.
@@ -42,7 +44,8 @@ void read_batch(const fs::path& path, std::uint8_t* images, std::int64_t* labels
   for (std::int64_t i = 0; i < n; ++i) {
     const char* record = data.data() + i * bytes;
     const auto label = static_cast<std::uint8_t>(record[0]);
-    if (label >= 10) fail(path.string(), cat("record ", i, " has the label ", int(label), "; labels are 0 to 9"));
+    if (label >= 10)
+      fail(path.string(), cat("record ", i, " has the label ", int(label), "; labels are 0 to 9"));
     labels[i] = label;
     std::memcpy(images + i * (bytes - 1), record + 1, static_cast<std::size_t>(bytes - 1));
   }

@@ -7,7 +7,8 @@
 
 namespace glassbox::datasets {
 
-std::vector<std::int64_t> random_permutation(std::int64_t n, std::uint64_t seed, std::uint64_t epoch) {
+std::vector<std::int64_t> random_permutation(std::int64_t n, std::uint64_t seed,
+                                             std::uint64_t epoch) {
   std::vector<std::int64_t> order(static_cast<std::size_t>(n));
   std::iota(order.begin(), order.end(), 0);
   // Why the bit: the words of the order must not be those of an image's augmentation.
@@ -24,7 +25,8 @@ std::vector<std::int64_t> random_permutation(std::int64_t n, std::uint64_t seed,
 
 DataLoader::DataLoader(const ImageDataset& dataset, const DataLoaderOptions& options)
     : dataset_(dataset), options_(options), n_(dataset.size()) {
-  if (options.batch_size < 1) fail("DataLoader", cat("batch_size ", options.batch_size, " must be at least 1"));
+  if (options.batch_size < 1)
+    fail("DataLoader", cat("batch_size ", options.batch_size, " must be at least 1"));
   if (options.limit < 0) fail("DataLoader", cat("limit ", options.limit, " is negative"));
   if (dataset.images.size(0) != n_) {
     fail("DataLoader", cat(dataset.images.size(0), " images have ", n_, " labels"));
@@ -37,7 +39,8 @@ std::int64_t DataLoader::size() const {
   return n_ / options_.batch_size + (rest ? 1 : 0);
 }
 
-DataLoader::Iterator::Iterator(DataLoader& loader, std::int64_t epoch) : loader_(&loader), epoch_(epoch) {
+DataLoader::Iterator::Iterator(DataLoader& loader, std::int64_t epoch)
+    : loader_(&loader), epoch_(epoch) {
   if (loader.options_.shuffle) {
     order_ = random_permutation(loader.n_, loader.options_.seed, static_cast<std::uint64_t>(epoch));
   } else {
@@ -56,16 +59,18 @@ DataLoader::Iterator& DataLoader::Iterator::operator++() {
 void DataLoader::Iterator::load() {
   const std::int64_t begin = next_ * loader_->options_.batch_size;
   const std::int64_t count = std::min(loader_->n_ - begin, loader_->options_.batch_size);
-  const std::span<const std::int64_t> chosen(order_.data() + begin, static_cast<std::size_t>(count));
+  const std::span<const std::int64_t> chosen(order_.data() + begin,
+                                             static_cast<std::size_t>(count));
   const Shape shape{count};
   indices_ = from(chosen, shape, Device::cpu());
   std::vector<std::int64_t> labels;
   const auto all = loader_->dataset_.labels.data<std::int64_t>();
   for (const std::int64_t i : chosen) labels.push_back(all[static_cast<std::size_t>(i)]);
   batch_.labels = from(labels, shape, Device::cpu());
-  const Tensor counter = from({static_cast<std::int64_t>(loader_->options_.seed), epoch_}, {2}, Device::cpu());
-  batch_.inputs = augment(loader_->dataset_.images, indices_, counter,
-                          loader_->dataset_.transform.lower());
+  const Tensor counter =
+      from({static_cast<std::int64_t>(loader_->options_.seed), epoch_}, {2}, Device::cpu());
+  batch_.inputs =
+      augment(loader_->dataset_.images, indices_, counter, loader_->dataset_.transform.lower());
 }
 
 }  // namespace glassbox::datasets

@@ -19,8 +19,8 @@ struct DataLoaderOptions {
 };
 
 struct Batch {
-  Tensor inputs;   // f32 [B, C, h, w]
-  Tensor labels;   // i64 [B]
+  Tensor inputs;  // f32 [B, C, h, w]
+  Tensor labels;  // i64 [B]
 };
 
 class DataLoader {
@@ -29,7 +29,7 @@ class DataLoader {
   // fewer.
   explicit DataLoader(const ImageDataset& dataset, const DataLoaderOptions& options = {});
 
-  std::int64_t size() const;                 // batches in an epoch
+  std::int64_t size() const;                  // batches in an epoch
   std::int64_t images() const { return n_; }  // images in an epoch, before drop_last
   // The epoch, from 0, that the next pass draws.
   void set_epoch(std::int64_t epoch) { epoch_ = epoch; }
@@ -69,6 +69,7 @@ class DataLoader {
 
 // A permutation of 0 ... n-1 that depends on (seed, epoch) alone: Fisher and Yates's shuffle with
 // Philox words.
-std::vector<std::int64_t> random_permutation(std::int64_t n, std::uint64_t seed, std::uint64_t epoch);
+std::vector<std::int64_t> random_permutation(std::int64_t n, std::uint64_t seed,
+                                             std::uint64_t epoch);
 
 }  // namespace glassbox::datasets

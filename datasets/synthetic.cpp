@@ -19,7 +19,9 @@ namespace {
 constexpr std::int64_t per_file = CIFAR10::records_per_file, record = CIFAR10::record_bytes;
 constexpr int files = 6, version = 1;  // the version rises when the images change
 
-std::string file_name(int i) { return i < 5 ? cat("data_batch_", i + 1, ".bin") : "test_batch.bin"; }
+std::string file_name(int i) {
+  return i < 5 ? cat("data_batch_", i + 1, ".bin") : "test_batch.bin";
+}
 
 // Names what is in the folder; written last, so a folder with it is whole.
 std::string manifest(std::uint64_t seed) {

@@ -343,7 +343,8 @@ uint8_t synthetic_label(uint64_t seed, uint64_t index) {
 }
 
 void synthetic_image(uint64_t seed, uint64_t index, uint8_t label, uint8_t* out3072) {
-  if (label > 9) fail("synthetic_image", cat("label ", int(label), " is above 9: there are 10 classes"));
+  if (label > 9)
+    fail("synthetic_image", cat("label ", int(label), " is above 9: there are 10 classes"));
   Draws draw(seed, index, Stream::scene);
   const Scene scene = draw_scene(draw, label);
   Canvas canvas;

@@ -3,7 +3,8 @@
 namespace glassbox::datasets::transforms {
 
 namespace {
-constexpr std::string_view names[] = {"RandomCrop", "RandomHorizontalFlip", "ToTensor", "Normalize"};
+constexpr std::string_view names[] = {"RandomCrop", "RandomHorizontalFlip", "ToTensor",
+                                      "Normalize"};
 }
 
 Compose::Compose(std::initializer_list<Step> steps) {
@@ -11,8 +12,9 @@ Compose::Compose(std::initializer_list<Step> steps) {
   bool tensor = false;
   for (const Step& step : steps) {
     if (step.index() < next) {
-      fail("Compose", cat(names[step.index()], " comes after ", names[next - 1],
-                          "; the order is RandomCrop, RandomHorizontalFlip, ToTensor, Normalize, each once"));
+      fail("Compose",
+           cat(names[step.index()], " comes after ", names[next - 1],
+               "; the order is RandomCrop, RandomHorizontalFlip, ToTensor, Normalize, each once"));
     }
     next = step.index() + 1;
     if (const auto* crop = std::get_if<RandomCrop>(&step)) {
@@ -23,7 +25,8 @@ Compose::Compose(std::initializer_list<Step> steps) {
       op_.crop = crop->size;
       op_.padding = crop->options.padding;
     } else if (const auto* flip = std::get_if<RandomHorizontalFlip>(&step)) {
-      if (!(flip->p >= 0 && flip->p <= 1)) fail("RandomHorizontalFlip", cat(flip->p, " is not a probability"));
+      if (!(flip->p >= 0 && flip->p <= 1))
+        fail("RandomHorizontalFlip", cat(flip->p, " is not a probability"));
       op_.flip = flip->p;
     } else if (const auto* normal = std::get_if<Normalize>(&step)) {
       if (!tensor) fail("Compose", "Normalize needs ToTensor before it");
@@ -33,7 +36,8 @@ Compose::Compose(std::initializer_list<Step> steps) {
       tensor = op_.scale = true;
     }
   }
-  if (steps.size() != 0 && !tensor) fail("Compose", "needs ToTensor: a model takes numbers in [0, 1], not bytes");
+  if (steps.size() != 0 && !tensor)
+    fail("Compose", "needs ToTensor: a model takes numbers in [0, 1], not bytes");
 }
 
 }  // namespace glassbox::datasets::transforms

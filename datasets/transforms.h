@@ -38,7 +38,7 @@ class Compose {
   const ops::Augment& lower() const { return op_; }
 
  private:
-  ops::Augment op_{0, 0, 0, false, {}, {}};
+  ops::Augment op_{.scale = false};
 };
 
 }  // namespace glassbox::datasets::transforms

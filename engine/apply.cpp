@@ -38,11 +38,12 @@ Device common_device(const OpType& type, Ins in) {
     if (!t.defined()) continue;
     if (!first) first = &t;
     // Why types only: a meta tensor may stand for any backend beside another.
-    if (t.device().type() != first->device().type() || t.device().index() != first->device().index()) {
+    if (t.device().type() != first->device().type() ||
+        t.device().index() != first->device().index()) {
       const bool meta = t.device().is_meta() || first->device().is_meta();
-      fail(type.name, cat("operands are on different devices: ", first->device(), " and ", t.device(),
-                          meta ? " (a model's copy on meta lacks tensors that fields() does not list)"
-                               : ""));
+      fail(type.name,
+           cat("operands are on different devices: ", first->device(), " and ", t.device(),
+               meta ? " (a model's copy on meta lacks tensors that fields() does not list)" : ""));
     }
   }
   return first ? first->device() : default_device();

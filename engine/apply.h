@@ -20,18 +20,24 @@ namespace detail {
 // backward(op, saved, dy, grads).
 template <class Op>
 Attrs attrs_of(const Op& op, Specs in) {
-  if constexpr (requires { op.attrs(in); }) return op.attrs(in);
-  else return attrs(op, in);
+  if constexpr (requires { op.attrs(in); })
+    return op.attrs(in);
+  else
+    return attrs(op, in);
 }
 template <class Op>
 SpecList infer_of(const Op& op, Specs in, bool grad) {
-  if constexpr (requires { op.infer(in, grad); }) return op.infer(in, grad);
-  else return infer(op, in, grad);
+  if constexpr (requires { op.infer(in, grad); })
+    return op.infer(in, grad);
+  else
+    return infer(op, in, grad);
 }
 template <class Op>
 Cost cost_of(const Op& op, Specs in, Specs out) {
-  if constexpr (requires { op.cost(in, out); }) return op.cost(in, out);
-  else return cost(op, in, out);
+  if constexpr (requires { op.cost(in, out); })
+    return op.cost(in, out);
+  else
+    return cost(op, in, out);
 }
 
 template <class Op>
@@ -58,7 +64,9 @@ OpType make_op_type() {
   } else if constexpr (requires(const Op& op) { saves(op); }) {
     type.saves = [](const void* op) { return saves(*static_cast<const Op*>(op)); };
   }
-  if constexpr (requires(const Op& op, const Saved& s, Ins dy, Grads& g) { op.backward(s, dy, g); }) {
+  if constexpr (requires(const Op& op, const Saved& s, Ins dy, Grads& g) {
+                  op.backward(s, dy, g);
+                }) {
     type.backward = [](const void* op, const Saved& saved, Ins dy, Grads& grads) {
       static_cast<const Op*>(op)->backward(saved, dy, grads);
     };
@@ -77,7 +85,9 @@ OpType make_op_type() {
       return static_cast<const Op*>(op)->view_offset(in);
     };
   }
-  if constexpr (requires(const Op& op, cpu::Context& c, Ins in, Outs out) { run(op, c, in, out); }) {
+  if constexpr (requires(const Op& op, cpu::Context& c, Ins in, Outs out) {
+                  run(op, c, in, out);
+                }) {
     type.run_cpu = [](const void* op, cpu::Context& ctx, Ins in, Outs out) {
       run(*static_cast<const Op*>(op), ctx, in, out);
     };
@@ -111,8 +121,8 @@ TensorList apply(const Op& op, Ins in) {
 }
 // The same for a handful of inputs.
 template <class Op, class... In>
-  requires(std::is_convertible_v<const In&, const Tensor&> && ...)
-TensorList apply(const Op& op, const In&... in) {
+requires(std::is_convertible_v<const In&, const Tensor&>&&...) TensorList
+    apply(const Op& op, const In&... in) {
   if constexpr (sizeof...(In) == 0) {
     return apply_op(op_type<Op>(), &op, Ins());
   } else {

@@ -35,7 +35,8 @@ void check_defined(std::string_view op, Specs in, std::size_t count) {
 void check_floating(std::string_view op, Specs in) {
   for (const Spec& spec : in) {
     if (spec.defined && !is_floating(spec.dtype)) {
-      fail(op, cat("needs floating-point tensors, got ", to_string(spec), "; cast it with to(DType::f32)"));
+      fail(op, cat("needs floating-point tensors, got ", to_string(spec),
+                   "; cast it with to(DType::f32)"));
     }
   }
 }

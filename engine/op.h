@@ -12,8 +12,9 @@
 //     Saves saves() const;                               // optional: what backward reads
 //     void backward(const Saved&, Ins dy, Grads&) const; // optional: written in ops
 //     static constexpr bool writes = true;               // optional: aliased outputs are written
-//     int alias(int output) const;                       // optional: input whose memory an output is
-//     std::size_t view_offset(Specs in) const;           // optional: bytes from the input's start
+//     int alias(int output) const;                       // optional: input whose memory an output
+//     is std::size_t view_offset(Specs in) const;           // optional: bytes from the input's
+//     start
 //   };
 //   void run(const Conv2d&, cpu::Context&, Ins, Outs);   // the CPU kernel, found by overload
 //   std::size_t scratch(const Conv2d&, const cpu::Context&, Specs in, Specs out);  // optional
@@ -35,8 +36,12 @@
 
 namespace glassbox {
 
-namespace cpu { class Context; }
-namespace cuda { class Context; }
+namespace cpu {
+class Context;
+}
+namespace cuda {
+class Context;
+}
 
 using Specs = std::span<const Spec>;
 using SpecList = SmallVector<Spec, 4>;
@@ -51,12 +56,12 @@ struct Attr {
   Value value;
   bool is_default = false;
 
-  Attr(std::string n, Value v, bool d)
-      : name(std::move(n)), value(std::move(v)), is_default(d) {}
+  Attr(std::string n, Value v, bool d) : name(std::move(n)), value(std::move(v)), is_default(d) {}
   template <class T>
-    requires std::is_arithmetic_v<T>
-  Attr(std::string n, T v, bool d = false) : Attr(std::move(n), to_value(v), d) {}
-  Attr(std::string n, const char* v, bool d = false) : Attr(std::move(n), Value(std::string(v)), d) {}
+  requires std::is_arithmetic_v<T> Attr(std::string n, T v, bool d = false)
+      : Attr(std::move(n), to_value(v), d) {}
+  Attr(std::string n, const char* v, bool d = false)
+      : Attr(std::move(n), Value(std::string(v)), d) {}
   Attr(std::string n, Pair v, bool d = false)
       : Attr(std::move(n), Value(std::vector<std::int64_t>{v.h, v.w}), d) {}
   Attr(std::string n, std::vector<std::int64_t> v, bool d = false)

@@ -1,5 +1,6 @@
 // The graph of a model as DOT text, for Graphviz: graph > cifar.dot && dot -Tsvg cifar.dot
 #include <glassbox/glassbox.h>
+
 #include <iostream>
 
 using namespace glassbox;

@@ -1,5 +1,6 @@
 // What a model looks like, before anything runs.
 #include <glassbox/glassbox.h>
+
 #include <iostream>
 
 using namespace glassbox;

@@ -1,9 +1,10 @@
 // The article's training of a small CNN on CIFAR-10, step by step.
 //   train_cifar10 [FOLDER with the .bin files of CIFAR-10] [EPOCHS]
 // Without a folder it trains on the synthetic stand-in.
+#include <glassbox/glassbox.h>
+
 #include <cstdio>
 #include <cstdlib>
-#include <glassbox/glassbox.h>
 #include <iostream>
 
 using namespace glassbox;
@@ -12,19 +13,29 @@ using namespace glassbox::datasets;
 
 struct CifarModel : Module<CifarModel> {
   Conv2d c2d{3, 16, 3, {.padding = 1}};
-  Sequential features{
-      BatchNorm2d{16}, ReLU{},
-      Conv2d{16, 16, 3, {.padding = 1}}, BatchNorm2d{16}, ReLU{},
-      MaxPool2d{2},
+  Sequential features{BatchNorm2d{16},
+                      ReLU{},
+                      Conv2d{16, 16, 3, {.padding = 1}},
+                      BatchNorm2d{16},
+                      ReLU{},
+                      MaxPool2d{2},
 
-      Conv2d{16, 32, 3, {.padding = 1}}, BatchNorm2d{32}, ReLU{},
-      Conv2d{32, 32, 3, {.padding = 1}}, BatchNorm2d{32}, ReLU{},
-      MaxPool2d{2},
+                      Conv2d{16, 32, 3, {.padding = 1}},
+                      BatchNorm2d{32},
+                      ReLU{},
+                      Conv2d{32, 32, 3, {.padding = 1}},
+                      BatchNorm2d{32},
+                      ReLU{},
+                      MaxPool2d{2},
 
-      Conv2d{32, 32, 3, {.padding = 1}}, BatchNorm2d{32}, ReLU{},
-      Conv2d{32, 32, 3, {.padding = 1}}, BatchNorm2d{32}, ReLU{},
+                      Conv2d{32, 32, 3, {.padding = 1}},
+                      BatchNorm2d{32},
+                      ReLU{},
+                      Conv2d{32, 32, 3, {.padding = 1}},
+                      BatchNorm2d{32},
+                      ReLU{},
 
-      AdaptiveMaxPool2d{1}};
+                      AdaptiveMaxPool2d{1}};
   Sequential classifier{Linear{32, 32}, ReLU{}, Linear{32, 10}};
   Tensor feature_map;
 

@@ -5,7 +5,8 @@ namespace glassbox::layers {
 void detail::Children::push(std::string name, std::shared_ptr<ModuleBase> child) {
   if (!child) fail("Sequential", cat("child ", items.size(), " is a null pointer"));
   if (name.empty()) name = std::to_string(items.size());
-  if (name.find('.') != std::string::npos) fail("Sequential", "the name \"" + name + "\" has a dot");
+  if (name.find('.') != std::string::npos)
+    fail("Sequential", "the name \"" + name + "\" has a dot");
   for (const auto& [other, module] : items) {
     if (other == name) fail("Sequential", "two children are named \"" + name + "\"");
   }

@@ -19,9 +19,10 @@ struct NamedModule {
   std::shared_ptr<M> module;
 };
 template <class M>
-  requires std::derived_from<std::remove_cvref_t<M>, ModuleBase>
+requires std::derived_from<std::remove_cvref_t<M>, ModuleBase>
 auto named(std::string name, M&& module) {
-  static_assert(!std::is_lvalue_reference_v<M>, "move the module in, or pass a std::shared_ptr to it");
+  static_assert(!std::is_lvalue_reference_v<M>,
+                "move the module in, or pass a std::shared_ptr to it");
   return NamedModule<M>{std::move(name), std::make_shared<M>(std::move(module))};
 }
 template <std::derived_from<ModuleBase> M>
@@ -40,7 +41,10 @@ class Children {
       static_assert(!std::is_lvalue_reference_v<M>,
                     "move the module in, or pass a std::shared_ptr to it");
       push("", std::make_shared<Plain>(std::move(child)));
-    } else if constexpr (requires { child.name; child.module; }) {
+    } else if constexpr (requires {
+                           child.name;
+                           child.module;
+                         }) {
       push(std::move(child.name), std::move(child.module));
     } else {
       push("", std::forward<M>(child));  // a std::shared_ptr
@@ -61,8 +65,8 @@ concept Parts = !(sizeof...(Ms) == 1 && (std::same_as<std::remove_cvref_t<Ms>, C
 struct Sequential : Module<Sequential> {
   Sequential() = default;
   template <class... Ms>
-    requires detail::Parts<Sequential, Ms...> && (sizeof...(Ms) > 0)
-  explicit Sequential(Ms&&... children) {
+  requires detail::Parts<Sequential, Ms...> &&
+      (sizeof...(Ms) > 0) explicit Sequential(Ms&&... children) {
     (children_.add(std::forward<Ms>(children)), ...);
   }
   template <class M>
@@ -89,8 +93,8 @@ struct Sequential : Module<Sequential> {
 struct ModuleList : Module<ModuleList> {
   ModuleList() = default;
   template <class... Ms>
-    requires detail::Parts<ModuleList, Ms...> && (sizeof...(Ms) > 0)
-  explicit ModuleList(Ms&&... children) {
+  requires detail::Parts<ModuleList, Ms...> &&
+      (sizeof...(Ms) > 0) explicit ModuleList(Ms&&... children) {
     (children_.add(std::forward<Ms>(children)), ...);
   }
   template <class M>

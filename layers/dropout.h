@@ -1,5 +1,5 @@
-// Dropout (Srivastava et al. 2014): in training each element, or each channel of each image, is zero
-// with probability p and the rest is scaled by 1/(1-p); else the identity.
+// Dropout (Srivastava et al. 2014): in training each element, or each channel of each image, is
+// zero with probability p and the rest is scaled by 1/(1-p); else the identity.
 #pragma once
 #include "engine/ops/random.h"
 #include "layers/module.h"

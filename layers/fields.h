@@ -1,5 +1,5 @@
-// Fields: how a module lists what it holds. One listing, `void fields(Fields& f)`, gives parameters,
-// buffers, children, names, the state dict, to(), train(), clone() and the summary.
+// Fields: how a module lists what it holds. One listing, `void fields(Fields& f)`, gives
+// parameters, buffers, children, names, the state dict, to(), train(), clone() and the summary.
 #pragma once
 #include <concepts>
 #include <functional>

@@ -50,8 +50,7 @@ void xavier_uniform(Tensor& weight, double gain) {
   uniform(weight, -bound, bound);
 }
 void xavier_normal(Tensor& weight, double gain) {
-  normal(weight, 0,
-         gain * std::sqrt(2.0 / (fan_of(weight, Fan::in) + fan_of(weight, Fan::out))));
+  normal(weight, 0, gain * std::sqrt(2.0 / (fan_of(weight, Fan::in) + fan_of(weight, Fan::out))));
 }
 
 }  // namespace glassbox::init

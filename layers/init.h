@@ -18,7 +18,8 @@ void kaiming_normal(Tensor& weight, Fan fan = Fan::in);
 void xavier_uniform(Tensor& weight, double gain = 1);
 void xavier_normal(Tensor& weight, double gain = 1);
 
-// Inputs or outputs of one unit: [out, in] or [out, in, kernel...]. Throws Error below 2 dimensions.
+// Inputs or outputs of one unit: [out, in] or [out, in, kernel...]. Throws Error below 2
+// dimensions.
 double fan_of(const Tensor& weight, Fan fan);
 
 }  // namespace glassbox::init

@@ -50,7 +50,8 @@ void walk(ModuleBase& module, const std::string& path, const F& visit) {
 
 }  // namespace
 
-// --- what it holds ----------------------------------------------------------------------------------
+// --- what it holds
+// ----------------------------------------------------------------------------------
 
 std::vector<Named<Tensor>> ModuleBase::named_parameters() {
   std::vector<Named<Tensor>> out;
@@ -108,8 +109,9 @@ ModuleBase& ModuleBase::get_submodule(std::string_view path) {
       names += (names.empty() ? "" : ", ") + std::string(child_name);
     }
     if (!next) {
-      fail(type_name(), cat("no module \"", path, "\": ", module->type_name(),
-                            names.empty() ? " has no children" : " has " + names, ", not \"", name, "\""));
+      fail(type_name(),
+           cat("no module \"", path, "\": ", module->type_name(),
+               names.empty() ? " has no children" : " has " + names, ", not \"", name, "\""));
     }
     module = next;
   }
@@ -126,7 +128,8 @@ StateDict ModuleBase::state_dict() {
   StateDict out;
   walk(*this, "", [&](ModuleBase& module, const std::string& path) {
     const Listing listing(module);
-    for (const auto& [name, tensor] : listing.parameters) out.emplace_back(join(path, name), *tensor);
+    for (const auto& [name, tensor] : listing.parameters)
+      out.emplace_back(join(path, name), *tensor);
     for (const auto& [name, tensor] : listing.buffers) out.emplace_back(join(path, name), *tensor);
   });
   return out;
@@ -158,7 +161,8 @@ LoadReport ModuleBase::load_state_dict(const StateDict& state, bool strict) {
     const auto add = [&text](std::string_view title, const std::vector<std::string>& names) {
       if (names.empty()) return;
       text += (text.empty() ? "" : "; ") + std::string(title) + ":";
-      for (const std::string& name : names) text += " " + name + (&name == &names.back() ? "" : ",");
+      for (const std::string& name : names)
+        text += " " + name + (&name == &names.back() ? "" : ",");
     };
     add("missing", report.missing);
     add("unexpected", report.unexpected);
@@ -170,10 +174,12 @@ LoadReport ModuleBase::load_state_dict(const StateDict& state, bool strict) {
   return report;
 }
 
-// --- how it is ---------------------------------------------------------------------------------------
+// --- how it is
+// ---------------------------------------------------------------------------------------
 
 void ModuleBase::train(bool training) {
-  walk(*this, "", [training](ModuleBase& module, const std::string&) { module.training_ = training; });
+  walk(*this, "",
+       [training](ModuleBase& module, const std::string&) { module.training_ = training; });
 }
 
 void ModuleBase::requires_grad(bool requires_grad) {
@@ -212,7 +218,8 @@ void ModuleBase::to(DType dtype) {
   }
 }
 
-// --- cloning -----------------------------------------------------------------------------------------
+// --- cloning
+// -----------------------------------------------------------------------------------------
 
 namespace {
 thread_local int cloning = 0;
@@ -222,7 +229,8 @@ detail::CloneScope::~CloneScope() { --cloning; }
 
 ModuleBase::ModuleBase(const ModuleBase& other) : Scoped(other), training_(other.training_) {
   if (!cloning) {
-    fail("module", "modules are not copied: move them, hold them in a std::shared_ptr, or clone(model)");
+    fail("module",
+         "modules are not copied: move them, hold them in a std::shared_ptr, or clone(model)");
   }
 }
 
@@ -274,7 +282,8 @@ std::shared_ptr<ModuleBase> ModuleBase::clone_to(Device device) {
   return copy;
 }
 
-// --- calls and hooks ---------------------------------------------------------------------------------
+// --- calls and hooks
+// ---------------------------------------------------------------------------------
 
 ModuleBase::Call::Call(ModuleBase& module)
     : module_(module), scope_(module), watched_(module.hooks_ || current_recorder()) {}
@@ -337,17 +346,20 @@ Capture::Capture(ModuleBase& root, std::string_view path) : state_(std::make_sha
   const std::weak_ptr<State> weak = state_;
   handle_ = root.get_submodule(path).on_forward(
       [weak](ModuleBase&, const Tensors&, const Tensors& outputs) {
-        if (const auto state = weak.lock(); state && state->outputs.empty()) state->outputs = outputs;
+        if (const auto state = weak.lock(); state && state->outputs.empty())
+          state->outputs = outputs;
       });
 }
 
 const Tensor& Capture::value() const { return values().front(); }
 const Tensors& Capture::values() const {
-  if (!has_value()) fail("capture", cat("\"", state_->path, "\" was not called since it was captured"));
+  if (!has_value())
+    fail("capture", cat("\"", state_->path, "\" was not called since it was captured"));
   return state_->outputs;
 }
 
-// --- for the engine --------------------------------------------------------------------------------
+// --- for the engine
+// --------------------------------------------------------------------------------
 
 std::string ModuleBase::type_name() const {
   int status = 0;
@@ -364,8 +376,7 @@ void ModuleBase::visit_children(const std::function<void(std::string_view, Scope
   for (const auto& [name, child] : Listing(*this).children) visit(name, *child);
 }
 
-void ModuleBase::visit_tensors(
-    const std::function<void(std::string_view, Tensor&, bool)>& visit) {
+void ModuleBase::visit_tensors(const std::function<void(std::string_view, Tensor&, bool)>& visit) {
   const Listing listing(*this);
   for (const auto& [name, tensor] : listing.parameters) visit(name, *tensor, true);
   for (const auto& [name, tensor] : listing.buffers) visit(name, *tensor, false);

@@ -9,8 +9,8 @@
 //   };
 //
 // forward takes one tensor or several and returns a Tensor, a list, a tuple or a struct of Tensors.
-// A module is called, not forwarded: `net(x)` enters its scope and its hooks. Modules are moved, and
-// copied only by clone(model). One thread at a time.
+// A module is called, not forwarded: `net(x)` enters its scope and its hooks. Modules are moved,
+// and copied only by clone(model). One thread at a time.
 #pragma once
 #include <functional>
 #include <memory>
@@ -54,7 +54,8 @@ class [[nodiscard]] HookHandle {
 
 class ModuleBase : public Scoped {
  public:
-  using ForwardHook = std::function<void(ModuleBase&, const Tensors& inputs, const Tensors& outputs)>;
+  using ForwardHook =
+      std::function<void(ModuleBase&, const Tensors& inputs, const Tensors& outputs)>;
   using BackwardHook = std::function<void(ModuleBase&, int output, const Tensor& dy)>;
 
   // --- what it holds ----------------------------------------------------------------------------
@@ -81,7 +82,8 @@ class ModuleBase : public Scoped {
   void to(Device device);
   void to(DType dtype);  // floating-point parameters and buffers
 
-  // --- how it is called by those who know nothing of its forward ----------------------------------
+  // --- how it is called by those who know nothing of its forward
+  // ----------------------------------
   virtual Tensors call(const Tensors& inputs) = 0;
   // A copy on another device with its ties kept; on the meta device it takes no memory.
   std::shared_ptr<ModuleBase> clone_to(Device device);
@@ -186,9 +188,13 @@ class Module : public ModuleBase {
   }
 
   std::vector<Shape> usual_inputs() override {
-    if constexpr (requires(T& t) { { t.input_shapes() } -> std::convertible_to<std::vector<Shape>>; }) {
+    if constexpr (requires(T & t) {
+                    { t.input_shapes() } -> std::convertible_to<std::vector<Shape>>;
+                  }) {
       return self().input_shapes();
-    } else if constexpr (requires(T& t) { { t.input_shape() } -> std::convertible_to<Shape>; }) {
+    } else if constexpr (requires(T & t) {
+                           { t.input_shape() } -> std::convertible_to<Shape>;
+                         }) {
       return {self().input_shape()};
     } else {
       return {};
@@ -199,7 +205,7 @@ class Module : public ModuleBase {
 
   void list_fields(Fields& fields) final {
     // Layers without parameters need no listing.
-    if constexpr (requires(T& t) { t.fields(fields); }) self().fields(fields);
+    if constexpr (requires(T & t) { t.fields(fields); }) self().fields(fields);
   }
 
  private:

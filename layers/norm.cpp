@@ -27,8 +27,9 @@ void BatchNorm<T>::make(std::int64_t num_features) {
 template <class T>
 Tensor BatchNorm<T>::normalize(const Tensor& x) {
   BatchNormState state{running_mean, running_var, num_batches_tracked};
-  return batch_norm(x, weight, bias, state,
-                    {.training = this->is_training(), .momentum = options.momentum, .eps = options.eps});
+  return batch_norm(
+      x, weight, bias, state,
+      {.training = this->is_training(), .momentum = options.momentum, .eps = options.eps});
 }
 
 Tensor BatchNorm2d::forward(const Tensor& x) {
@@ -37,7 +38,8 @@ Tensor BatchNorm2d::forward(const Tensor& x) {
 }
 
 Tensor BatchNorm1d::forward(const Tensor& x) {
-  if (x.dim() != 2 && x.dim() != 3) fail("BatchNorm1d", cat("needs [N, C] or [N, C, L], got ", x.shape()));
+  if (x.dim() != 2 && x.dim() != 3)
+    fail("BatchNorm1d", cat("needs [N, C] or [N, C, L], got ", x.shape()));
   return normalize(x);
 }
 

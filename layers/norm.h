@@ -1,6 +1,6 @@
 // Batch normalisation (Ioffe & Szegedy 2015): y = (x - mean) / sqrt(var + eps) * weight + bias per
-// channel. In training mean and variance are the batch's and the running ones follow with `momentum`;
-// else the running ones are used. Defaults and state are PyTorch's.
+// channel. In training mean and variance are the batch's and the running ones follow with
+// `momentum`; else the running ones are used. Defaults and state are PyTorch's.
 #pragma once
 #include <optional>
 

@@ -1,5 +1,5 @@
-// tensors_of: the tensors in what a module's forward returns (a Tensor, a list, a tuple, a struct of
-// those), in order. Detail of module.h.
+// tensors_of: the tensors in what a module's forward returns (a Tensor, a list, a tuple, a struct
+// of those), in order. Detail of module.h.
 #pragma once
 #include <tuple>
 #include <type_traits>
@@ -24,7 +24,9 @@ constexpr int count_fields() {
 }
 
 template <class T>
-concept TupleLike = requires { std::tuple_size<T>::value; };
+concept TupleLike = requires {
+  std::tuple_size<T>::value;
+};
 
 template <class R>
 void append_tensors(Tensors& out, const R& result) {
@@ -71,7 +73,7 @@ Tensors tensors_of(const R& result) {
 // True when T's forward, called with one to four tensors, returns anything but one Tensor.
 template <class T, class... In>
 constexpr bool returns_list() {
-  if constexpr (sizeof...(In) > 0 && requires(T& t, const In&... in) { t.forward(in...); }) {
+  if constexpr (sizeof...(In) > 0 && requires(T & t, const In&... in) { t.forward(in...); }) {
     using Result = decltype(std::declval<T&>().forward(std::declval<const In&>()...));
     return !std::is_convertible_v<const Result&, const Tensor&>;
   } else if constexpr (sizeof...(In) < 4) {

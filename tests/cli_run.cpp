@@ -17,7 +17,8 @@ namespace {
 // Sends a descriptor to a file while it lives.
 class Redirected {
  public:
-  Redirected(int descriptor, const std::string& file) : descriptor_(descriptor), before_(::dup(descriptor)) {
+  Redirected(int descriptor, const std::string& file)
+      : descriptor_(descriptor), before_(::dup(descriptor)) {
     flush();
     const int to = ::open(file.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600);
     REQUIRE(to >= 0);
@@ -59,7 +60,8 @@ int call(const std::string& out, const std::string& err, std::vector<std::string
 
 }  // namespace
 
-CliResult run_cli(const std::vector<std::string>& arguments, const std::vector<models::Entry>& own) {
+CliResult run_cli(const std::vector<std::string>& arguments,
+                  const std::vector<models::Entry>& own) {
   const TempFolder folder;
   CliResult result;
   result.code = call(folder / "out", folder / "err", arguments, own);

@@ -13,7 +13,8 @@ struct CliResult {
 };
 
 // Runs `glassbox ARGUMENTS`. The number of threads is afterwards what it was.
-CliResult run_cli(const std::vector<std::string>& arguments, const std::vector<models::Entry>& own = {});
+CliResult run_cli(const std::vector<std::string>& arguments,
+                  const std::vector<models::Entry>& own = {});
 // The same with standard output going to that file.
 CliResult run_cli_into(const std::string& file, const std::vector<std::string>& arguments);
 

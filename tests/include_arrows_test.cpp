@@ -58,8 +58,8 @@ struct Exception {
   std::string_view file, header;
 };
 constexpr Exception exceptions[] = {
-    {"engine/apply.cpp", "engine/cpu/context.h"},  // the one place that calls a backend
-    {"engine/autograd/tape.cpp", "engine/ops/"},   // gradients are added up by ops
+    {"engine/apply.cpp", "engine/cpu/context.h"},         // the one place that calls a backend
+    {"engine/autograd/tape.cpp", "engine/ops/"},          // gradients are added up by ops
     {"engine/autograd/gradcheck.cpp", "engine/ops/"},     // and weighted by them
     {"engine/autograd/gradcheck.cpp", "engine/apply.h"},  // it runs the op that it checks
 };

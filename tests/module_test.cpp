@@ -56,7 +56,8 @@ TEST_CASE("a module lists its parameters and buffers by path") {
   CHECK(net.num_parameters() == 4 * 27 + 4 + 4 * 36 + 4 + 8);
   CHECK(net.get_submodule("block.conv").type_name() == "Conv2d");
   CHECK_THROWS_WITH_AS(net.get_submodule("block.cnv"),
-                       "Sequential: no module \"block.cnv\": Block has conv, norm, not \"cnv\"", Error);
+                       "Sequential: no module \"block.cnv\": Block has conv, norm, not \"cnv\"",
+                       Error);
   CHECK(net.size() == 3);
   CHECK(net.get<Conv2d>(0).weight.size(0) == 4);
   CHECK_THROWS_AS(net.get<Linear>(0), Error);
@@ -83,7 +84,8 @@ TEST_CASE("feature_map is the first convolution's output and can be indexed") {
 
 TEST_CASE("shared modules and tied tensors are counted once") {
   Shared net;
-  CHECK(names_of(net.named_parameters()) == std::vector<std::string>{"a.weight", "a.bias", "tied.bias"});
+  CHECK(names_of(net.named_parameters()) ==
+        std::vector<std::string>{"a.weight", "a.bias", "tied.bias"});
   CHECK(net.named_modules().size() == 3);
   CHECK(net.num_parameters() == 15);
   CHECK(net.state_dict().size() == 6);
@@ -99,7 +101,8 @@ TEST_CASE("a clone has memory of its own and the same ties") {
   CHECK(copy.a->weight.to_vector<float>() == net.a->weight.to_vector<float>());
   init::constant(copy.a->weight, 7);
   CHECK(net.a->weight.to_vector<float>()[0] != 7);
-  CHECK_THROWS_WITH_AS(([&] { const Shared other(net); }()), doctest::Contains("clone(model)"), Error);
+  CHECK_THROWS_WITH_AS(([&] { const Shared other(net); }()), doctest::Contains("clone(model)"),
+                       Error);
 }
 
 TEST_CASE("a clone on the meta device takes no memory") {
@@ -132,10 +135,11 @@ TEST_CASE("a state dict is loaded whole or not at all") {
 
   StateDict wrong = {{"0.weight", zeros({2, 4})}, {"0.scale", zeros({1})}};
   const std::vector<float> before = b.get<Linear>(0).weight.to_vector<float>();
-  CHECK_THROWS_WITH_AS(b.load_state_dict(wrong),
-                       "load_state_dict: the state does not fit Sequential: missing: 0.bias; unexpected: "
-                       "0.scale; wrong shape: 0.weight ([2,4] given, [2,3] expected)",
-                       Error);
+  CHECK_THROWS_WITH_AS(
+      b.load_state_dict(wrong),
+      "load_state_dict: the state does not fit Sequential: missing: 0.bias; unexpected: "
+      "0.scale; wrong shape: 0.weight ([2,4] given, [2,3] expected)",
+      Error);
   CHECK(b.get<Linear>(0).weight.to_vector<float>() == before);
   const LoadReport report = b.load_state_dict({{"0.bias", full({2}, 5.0, DType::f64)}}, false);
   CHECK(report.missing == std::vector<std::string>{"0.weight"});
@@ -184,12 +188,12 @@ TEST_CASE("forward may take several tensors and return a list, a tuple or a stru
 
 TEST_CASE("an error deep in a model names the module") {
   struct Net : Module<Net> {
-    Sequential layers{named("first", Conv2d{3, 16, 3}), named("second", Sequential{Conv2d{8, 4, 3}})};
+    Sequential layers{named("first", Conv2d{3, 16, 3}),
+                      named("second", Sequential{Conv2d{8, 4, 3}})};
     Tensor forward(const Tensor& x) { return layers(x); }
     void fields(Fields& f) { f("layers", layers); }
   } net;
-  CHECK_THROWS_WITH_AS(net(ones({1, 3, 8, 8})),
-                       doctest::Contains("in Net.layers.second.0"), Error);
+  CHECK_THROWS_WITH_AS(net(ones({1, 3, 8, 8})), doctest::Contains("in Net.layers.second.0"), Error);
   CHECK_THROWS_WITH_AS(net(ones({1, 3, 8, 8})), doctest::Contains("16 channels"), Error);
   CHECK(scope_path().empty());
 }

@@ -51,7 +51,9 @@ double max_difference(const Tensor& a, const Tensor& b) {
 }
 
 using Loss = std::function<Tensor(const Tensor& output, const Tensor& label)>;
-Tensor cross_entropy_loss(const Tensor& output, const Tensor& label) { return cross_entropy(output, label); }
+Tensor cross_entropy_loss(const Tensor& output, const Tensor& label) {
+  return cross_entropy(output, label);
+}
 Tensor nll(const Tensor& output, const Tensor& label) { return nll_loss(output, label); }
 
 // What the 20 steps of the reference are compared in.
@@ -69,7 +71,8 @@ Training train(Model& model, const io::Safetensors& file, const Loss& criterion,
   Training out;
   for (int step = 0; step < 20; ++step) {
     sgd.zero_grad();
-    const Tensor loss = criterion(model(batch_input(file, step % 4, dtype)), file.at("labels")[step % 4]);
+    const Tensor loss =
+        criterion(model(batch_input(file, step % 4, dtype)), file.at("labels")[step % 4]);
     loss.backward();
     if (step == 0) {
       for (const auto& [name, p] : model.named_parameters()) {
@@ -97,7 +100,8 @@ void check_f64(const Training& training, const io::Safetensors& file) {
   }
   const double largest = largest_gradient(file);
   for (std::size_t i = 0; i < training.names.size(); ++i) {
-    const double d = max_difference(training.first_gradients[i], file.at("grad/" + training.names[i]));
+    const double d =
+        max_difference(training.first_gradients[i], file.at("grad/" + training.names[i]));
     worst_gradient = std::max(worst_gradient, d / largest);
   }
   MESSAGE("f64: worst loss difference ", worst_loss, ", worst gradient difference ", worst_gradient,
@@ -114,15 +118,17 @@ void check_f32(const Training& training, const io::Safetensors& file) {
   }
   for (std::size_t i = 0; i < training.names.size(); ++i) {
     const Tensor& g = file.at("grad/" + training.names[i]);
-    const std::vector<double> d = (training.first_gradients[i].to(DType::f64) - g).to_vector<double>();
+    const std::vector<double> d =
+        (training.first_gradients[i].to(DType::f64) - g).to_vector<double>();
     // A bias in front of batch norm has gradient 0: hence the absolute part.
     const double allowed = 1e-4 * norm(g.to_vector<double>()) + 1e-6 * largest_norm;
     CAPTURE(training.names[i]);
     CHECK(norm(d) <= allowed);
     worst = std::max(worst, norm(d) / allowed);
   }
-  MESSAGE("f32: first loss off by ", std::fabs(training.losses[0] - want[0]), ", loss of step 20 by ",
-          std::fabs(training.losses[19] - want[19]), ", worst gradient at ", worst, " of its tolerance");
+  MESSAGE("f32: first loss off by ", std::fabs(training.losses[0] - want[0]),
+          ", loss of step 20 by ", std::fabs(training.losses[19] - want[19]),
+          ", worst gradient at ", worst, " of its tolerance");
   CHECK(std::fabs(training.losses[0] - want[0]) <= 1e-5);
   CHECK(std::fabs(training.losses[19] - want[19]) <= 1e-2);
 }
@@ -132,7 +138,8 @@ void check_final(Model& model, const io::Safetensors& file, double tolerance) {
   const layers::StateDict own = model.state_dict();
   for (const auto& [name, tensor] : with_prefix(file, "final/")) {
     CAPTURE(name);
-    const auto it = std::find_if(own.begin(), own.end(), [&n = name](const auto& e) { return e.first == n; });
+    const auto it =
+        std::find_if(own.begin(), own.end(), [&n = name](const auto& e) { return e.first == n; });
     REQUIRE(it != own.end());
     CHECK(max_difference(it->second, tensor) <= tolerance);
   }
@@ -206,7 +213,8 @@ TEST_CASE("Net's dropout step is PyTorch's when the masks are") {
   }
 }
 
-TEST_CASE("SGD follows PyTorch's rule through momentum, dampening, decay, nesterov and late gradients") {
+TEST_CASE(
+    "SGD follows PyTorch's rule through momentum, dampening, decay, nesterov and late gradients") {
   const io::Safetensors file = reference("sgd");
   int cases = 0;
   for (const auto& [name, options] : file.tensors) {
@@ -215,8 +223,12 @@ TEST_CASE("SGD follows PyTorch's rule through momentum, dampening, decay, nester
     CAPTURE(prefix);
     const std::vector<double> o = options.to_vector<double>();
     Tensors parameters;
-    for (const char* p : {"p0/init", "p1/init"}) parameters.push_back(Parameter(file.at(p).clone()));
-    optim::SGD sgd(parameters, {.lr = o[0], .momentum = o[1], .dampening = o[2], .weight_decay = o[3],
+    for (const char* p : {"p0/init", "p1/init"})
+      parameters.push_back(Parameter(file.at(p).clone()));
+    optim::SGD sgd(parameters, {.lr = o[0],
+                                .momentum = o[1],
+                                .dampening = o[2],
+                                .weight_decay = o[3],
                                 .nesterov = o[4] != 0});
     for (std::int64_t step = 0; step < 6; ++step) {
       sgd.zero_grad();

@@ -1,5 +1,4 @@
 // The generator against its authors' test vectors, and what the random functions promise.
-#include "engine/ops/pointwise.h"
 #include "engine/ops/random.h"
 
 #include <doctest/doctest.h>
@@ -9,6 +8,7 @@
 
 #include "engine/autograd/tape.h"
 #include "engine/core/philox.h"
+#include "engine/ops/pointwise.h"
 #include "engine/ops/reduce.h"
 
 namespace glassbox {

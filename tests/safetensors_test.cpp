@@ -1,4 +1,5 @@
-// safetensors: round trips, files of the safetensors library itself, and files that must be refused.
+// safetensors: round trips, files of the safetensors library itself, and files that must be
+// refused.
 #include "engine/io/safetensors.h"
 
 #include <doctest/doctest.h>
@@ -28,7 +29,9 @@ using test::write_bytes;
 
 const std::string data_folder = std::string(GLASSBOX_TEST_DATA) + "/io";
 
-std::string bytes_of(const Tensor& t) { return {reinterpret_cast<const char*>(t.raw()), t.spec().bytes()}; }
+std::string bytes_of(const Tensor& t) {
+  return {reinterpret_cast<const char*>(t.raw()), t.spec().bytes()};
+}
 
 // Bytes that are valid for every type.
 Tensor counted(const Shape& shape, DType dtype) {
@@ -41,8 +44,8 @@ Tensor counted(const Shape& shape, DType dtype) {
 
 NamedTensors one_of_each() {
   NamedTensors tensors;
-  for (const DType dtype : {DType::boolean, DType::u8, DType::f16, DType::bf16, DType::i32, DType::f32,
-                            DType::f64, DType::i64}) {
+  for (const DType dtype : {DType::boolean, DType::u8, DType::f16, DType::bf16, DType::i32,
+                            DType::f32, DType::f64, DType::i64}) {
     const std::string name(name_of(dtype));
     tensors.emplace_back(name, counted({3, 1, 5}, dtype));
     tensors.emplace_back(name + ".scalar", counted({}, dtype));
@@ -91,7 +94,8 @@ TEST_CASE("safetensors: every type comes back, and numbers without dimensions or
   }
 }
 
-TEST_CASE("safetensors: wider types come first, then names, and the data begins at a multiple of 8") {
+TEST_CASE(
+    "safetensors: wider types come first, then names, and the data begins at a multiple of 8") {
   const TempFolder folder;
   NamedTensors tensors = one_of_each();
   save_safetensors(folder / "a", tensors);
@@ -127,14 +131,16 @@ TEST_CASE("safetensors: files of the library itself are read, and written again 
   const Safetensors loaded = load_safetensors(types_file);
   CHECK(loaded.metadata == std::map<std::string, std::string>{{"engine", "a \"value\""}});
   CHECK(loaded.tensors.size() == 12);
-  const auto check = [&](const std::string& name, DType dtype, const Shape& shape, const std::vector<double>& values) {
+  const auto check = [&](const std::string& name, DType dtype, const Shape& shape,
+                         const std::vector<double>& values) {
     CAPTURE(name);
     const Tensor& t = loaded.at(name);
     CHECK(t.dtype() == dtype);
     CHECK(t.shape() == shape);
     CHECK(t.to_vector<double>() == values);
   };
-  check("f32", DType::f32, {2, 3}, {0.5, -1.25, static_cast<double>(3e38f), 0x1p-149, INFINITY, -0.0});
+  check("f32", DType::f32, {2, 3},
+        {0.5, -1.25, static_cast<double>(3e38f), 0x1p-149, INFINITY, -0.0});
   CHECK(std::signbit(loaded.at("f32").data<float>()[5]));
   check("f64", DType::f64, {3}, {0.1, -1e300, 5e-324});
   check("f16", DType::f16, {2, 1}, {1.5, -65504});
@@ -187,11 +193,15 @@ TEST_CASE("safetensors: a file is replaced whole or stays as it was") {
     check({{"a", ones({1})}, {"a", ones({2})}}, "two tensors are named \"a\", or it is reserved");
   }
   SUBCASE("a reserved name") {
-    check({{"__metadata__", ones({1})}}, "two tensors are named \"__metadata__\", or it is reserved");
+    check({{"__metadata__", ones({1})}},
+          "two tensors are named \"__metadata__\", or it is reserved");
   }
-  SUBCASE("no data") { check({{"a", empty({1}, DType::f32, Device::meta())}}, "\"a\" is on the meta device"); }
+  SUBCASE("no data") {
+    check({{"a", empty({1}, DType::f32, Device::meta())}}, "\"a\" is on the meta device");
+  }
   SUBCASE("a name that is not UTF-8") {
-    CHECK_THROWS_WITH_AS(save_safetensors(path, {{"\xff", ones({1})}}), doctest::Contains("not valid UTF-8"), Error);
+    CHECK_THROWS_WITH_AS(save_safetensors(path, {{"\xff", ones({1})}}),
+                         doctest::Contains("not valid UTF-8"), Error);
     CHECK(read_bytes(path) == before);
   }
   SUBCASE("an undefined tensor") {
@@ -224,8 +234,12 @@ TEST_CASE("safetensors: places that cannot be written or read") {
   const auto check = [](const auto& f, const std::string& message) {
     CHECK_THROWS_WITH_AS(f(), message.c_str(), Error);
   };
-  const auto save = [&](const std::string& name) { return [&, name] { save_safetensors(folder / name, {}); }; };
-  const auto load = [&](const std::string& name) { return [&, name] { load_safetensors(folder / name); }; };
+  const auto save = [&](const std::string& name) {
+    return [&, name] { save_safetensors(folder / name, {}); };
+  };
+  const auto load = [&](const std::string& name) {
+    return [&, name] { load_safetensors(folder / name); };
+  };
   check(save("none/file"), (folder / "none/file") + ": cannot write: No such file or directory");
   check(save("sub"), (folder / "sub") + ": cannot rename: Is a directory");
   CHECK(names_in(folder.path()) == std::vector<std::string>{"sub"});
@@ -243,8 +257,10 @@ TEST_CASE("safetensors: a huge file is refused before memory is taken for it") {
     fs::resize_file(path, std::uintmax_t(1) << 40);  // a hole: it takes no room
     CHECK_THROWS_WITH_AS(load_safetensors(path), (path + ": " + fact).c_str(), Error);
   };
-  check(std::string("\2\0\0\0\0\0\0\0{}", 10), "has 1099511627766 bytes of data where 0 are described");
-  check(std::string("\0\0\0\0\0\1\0\0{}", 10), "claims a header of 281474976710656 bytes in a file of 1099511627776");
+  check(std::string("\2\0\0\0\0\0\0\0{}", 10),
+        "has 1099511627766 bytes of data where 0 are described");
+  check(std::string("\0\0\0\0\0\1\0\0{}", 10),
+        "claims a header of 1099511627776 bytes in a file of 1099511627776");
 }
 
 }  // namespace

@@ -76,7 +76,8 @@ void check_replay() {
     if (t.same_as(default_generator().state()) && !std::is_same_v<Model, models::Net>) continue;
     CHECK(same_bits(replay.result(t), t));
   }
-  for (const Tensor& p : trainer.model.parameters()) CHECK(same_bits(replay.result(p.grad()), p.grad()));
+  for (const Tensor& p : trainer.model.parameters())
+    CHECK(same_bits(replay.result(p.grad()), p.grad()));
   int phases[3] = {};
   for (const auto& node : replay.graph().nodes) ++phases[static_cast<int>(node.phase)];
   CHECK(phases[0] > 10);
@@ -89,7 +90,8 @@ TEST_CASE("a training step of CifarModel replays from its recording with the sam
   check_replay<models::CifarModel>();
 }
 
-TEST_CASE("a training step of Net, dropout included, replays from its recording with the same bits") {
+TEST_CASE(
+    "a training step of Net, dropout included, replays from its recording with the same bits") {
   check_replay<models::Net>();
 }
 

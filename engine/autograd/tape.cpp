@@ -52,7 +52,9 @@ class SavedOfNode final : public Saved {
  public:
   explicit SavedOfNode(const TapeNode& node) : node_(node) {}
   const Spec& in_spec(int i) const override { return node_.in_specs[static_cast<std::size_t>(i)]; }
-  const Spec& out_spec(int i) const override { return node_.out_specs[static_cast<std::size_t>(i)]; }
+  const Spec& out_spec(int i) const override {
+    return node_.out_specs[static_cast<std::size_t>(i)];
+  }
   int inputs() const override { return static_cast<int>(node_.in_specs.size()); }
   bool needs(int i) const override { return node_.edges[static_cast<std::size_t>(i)].wanted(); }
   Tensor input(int i) const override { return find(false, i); }
@@ -66,8 +68,8 @@ class SavedOfNode final : public Saved {
         fail("backward", cat("the ", is_output ? "output" : "input", " ", index, " ",
                              saved.tensor.shape(), " of ", node_.op.name(),
                              " was written in place after the forward pass, which needs its old "
-                             "value (version ", saved.tensor.storage()->version(), ", saved at ",
-                             saved.version, ")"));
+                             "value (version ",
+                             saved.tensor.storage()->version(), ", saved at ", saved.version, ")"));
       }
       return saved.tensor;
     }
@@ -94,7 +96,8 @@ void accumulate_leaf(const Tensor& leaf, const Tensor& dx) {
     meta.grad = meta.grad_buffer;
   } else {
     note_stray(leaf);
-    // Why a copy: an op may hand the same tensor to two inputs, and the next backward adds in place.
+    // Why a copy: an op may hand the same tensor to two inputs, and the next backward adds in
+    // place.
     meta.grad = copy(dx);
   }
 }
@@ -102,8 +105,8 @@ void accumulate_leaf(const Tensor& leaf, const Tensor& dx) {
 void check_gradient(const TapeNode& node, std::size_t i, const Tensor& dx) {
   const Spec& want = node.in_specs[i];
   if (dx.shape() != want.shape || dx.dtype() != want.dtype) {
-    fail("backward", cat(node.op.name(), " gave a gradient ", to_string(dx.spec()), " for input ", i,
-                         " ", to_string(want)));
+    fail("backward", cat(node.op.name(), " gave a gradient ", to_string(dx.spec()), " for input ",
+                         i, " ", to_string(want)));
   }
 }
 
@@ -276,8 +279,8 @@ void on_gradient(const Tensor& tensor, TapeNode::Hook hook) {
 void set_grad_buffer(const Tensor& leaf, const Tensor& buffer) {
   TapeMeta& meta = make_meta(leaf);
   if (buffer.shape() != leaf.shape() || buffer.dtype() != leaf.dtype()) {
-    fail("set_grad_buffer", cat("buffer ", to_string(buffer.spec()), " does not match ",
-                                to_string(leaf.spec())));
+    fail("set_grad_buffer",
+         cat("buffer ", to_string(buffer.spec()), " does not match ", to_string(leaf.spec())));
   }
   if (meta.grad.defined()) {
     const NoGrad no_grad;
@@ -292,7 +295,8 @@ Tensors take_leaves_without_optimizer() {
   Tensors out;
   for (const auto& weak : strays) {
     const Tensor leaf(weak.lock());
-    const bool told = std::any_of(out.begin(), out.end(), [&](const Tensor& t) { return t.same_as(leaf); });
+    const bool told =
+        std::any_of(out.begin(), out.end(), [&](const Tensor& t) { return t.same_as(leaf); });
     if (leaf.defined() && !told && !make_meta(leaf).grad_buffer.defined()) out.push_back(leaf);
   }
   strays.clear();
@@ -314,7 +318,8 @@ void backward(const Tensor& root, const Tensor& seed, bool retain_graph) {
     dy = full(root.shape(), 1.0, root.dtype(), root.device());
   }
   if (dy.shape() != root.shape() || dy.dtype() != root.dtype()) {
-    fail("backward", cat("seed ", to_string(dy.spec()), " does not match ", to_string(root.spec())));
+    fail("backward",
+         cat("seed ", to_string(dy.spec()), " does not match ", to_string(root.spec())));
   }
   const TapeMeta& meta = make_meta(root);
   Walk walk(retain_graph);
@@ -329,7 +334,8 @@ void backward(const Tensor& root, const Tensor& seed, bool retain_graph) {
   walk.run();
 }
 
-// --- Tensor's autograd members --------------------------------------------------------------------
+// --- Tensor's autograd members
+// --------------------------------------------------------------------
 
 bool Tensor::requires_grad() const {
   const TapeMeta* meta = meta_of(*this);
@@ -358,7 +364,8 @@ Tensor Tensor::grad() const {
 void Tensor::set_grad(const Tensor& grad) {
   TapeMeta& meta = make_meta(*this);
   if (grad.defined() && (grad.shape() != shape() || grad.dtype() != dtype())) {
-    fail("set_grad", cat("gradient ", to_string(grad.spec()), " does not match ", to_string(spec())));
+    fail("set_grad",
+         cat("gradient ", to_string(grad.spec()), " does not match ", to_string(spec())));
   }
   if (grad.defined() && meta.grad_buffer.defined()) {
     const NoGrad no_grad;

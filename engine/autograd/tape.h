@@ -76,8 +76,8 @@ void tape_link(const OpType& type, const void* op, Ins in, Outs out, int recorde
 // The node that made `tensor`, or null for a leaf.
 const TapeNode* tape_node(const Tensor& tensor);
 
-// Calls `hook` with the gradient of `tensor` when backward has it complete. The hook must not change
-// it. For a leaf it is called with each contribution.
+// Calls `hook` with the gradient of `tensor` when backward has it complete. The hook must not
+// change it. For a leaf it is called with each contribution.
 void on_gradient(const Tensor& tensor, TapeNode::Hook hook);
 
 // Gives a leaf the memory that its gradient is written to (an optimizer's arena). An existing

@@ -16,10 +16,12 @@ constexpr std::size_t huge_page = std::size_t(2) << 20;
 
 std::size_t round_up(std::size_t bytes, std::size_t to) { return (bytes + to - 1) / to * to; }
 
-// A cached block serves a request of at least half its size. Why so wide: the last batch of an epoch
-// and evaluation ask for other sizes than a training step, at other times; a set of blocks for each
-// would double the memory.
-bool fits(std::size_t capacity, std::size_t bytes) { return capacity - bytes <= std::max<std::size_t>(bytes, 4096); }
+// A cached block serves a request of at least half its size. Why so wide: the last batch of an
+// epoch and evaluation ask for other sizes than a training step, at other times; a set of blocks
+// for each would double the memory.
+bool fits(std::size_t capacity, std::size_t bytes) {
+  return capacity - bytes <= std::max<std::size_t>(bytes, 4096);
+}
 
 }  // namespace
 

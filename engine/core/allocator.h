@@ -14,11 +14,11 @@
 namespace glassbox {
 
 struct MemoryStats {
-  std::size_t allocated = 0;  // bytes in use, each request rounded up to 64
-  std::size_t peak = 0;       // the largest `allocated` since reset_peak()
-  std::size_t reserved = 0;   // bytes taken from the system, in use or cached
-  std::uint64_t requests = 0;       // calls of allocate
-  std::uint64_t system_calls = 0;   // those that had to ask the system
+  std::size_t allocated = 0;       // bytes in use, each request rounded up to 64
+  std::size_t peak = 0;            // the largest `allocated` since reset_peak()
+  std::size_t reserved = 0;        // bytes taken from the system, in use or cached
+  std::uint64_t requests = 0;      // calls of allocate
+  std::uint64_t system_calls = 0;  // those that had to ask the system
 };
 
 class Allocator {

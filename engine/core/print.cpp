@@ -30,9 +30,7 @@ struct NumberFormat {
 class Printer {
  public:
   Printer(std::vector<double> values, const Spec& spec)
-      : values_(std::move(values)),
-        spec_(spec),
-        shorten_(spec.shape.numel() > summarize_above) {
+      : values_(std::move(values)), spec_(spec), shorten_(spec.shape.numel() > summarize_above) {
     choose_format();
   }
 
@@ -59,7 +57,8 @@ class Printer {
         continue;
       }
       const std::string item = array(d + 1, offset + i * step, indent + 1);
-      if (innermost && i && out.size() - line + item.size() + static_cast<std::size_t>(indent) > 78) {
+      if (innermost && i &&
+          out.size() - line + item.size() + static_cast<std::size_t>(indent) > 78) {
         out.erase(out.size() - 1);
         out += "\n" + std::string(static_cast<std::size_t>(indent + 1), ' ');
         line = out.size();

@@ -19,9 +19,8 @@ class Scoped {
   virtual void visit_children(
       const std::function<void(std::string_view name, Scoped& child)>& visit) = 0;
   // Own tensors, not those of children; `is_parameter` is false for buffers.
-  virtual void visit_tensors(
-      const std::function<void(std::string_view name, Tensor& tensor, bool is_parameter)>&
-          visit) = 0;
+  virtual void visit_tensors(const std::function<void(std::string_view name, Tensor& tensor,
+                                                      bool is_parameter)>& visit) = 0;
 };
 
 class Scope {

@@ -29,16 +29,17 @@ void Shape::erase(int d) {
 std::int64_t Shape::size(int d) const { return (*this)[normalize_dim("size", d, rank_)]; }
 
 std::int64_t Shape::product(int first, int last) const {
-  std::int64_t product = 1;
-  bool zero = false;
+  // Why first: a zero makes the product zero however large the others are.
   for (int i = first; i < last; ++i) {
-    // Why: a zero makes the product zero whatever the others are, so it must not overflow first.
-    if ((*this)[i] == 0) zero = true;
-    else if (__builtin_mul_overflow(product, (*this)[i], &product)) {
+    if ((*this)[i] == 0) return 0;
+  }
+  std::int64_t product = 1;
+  for (int i = first; i < last; ++i) {
+    if (__builtin_mul_overflow(product, (*this)[i], &product)) {
       fail("shape", cat(to_string(*this), " has more elements than fit in 63 bits"));
     }
   }
-  return zero ? 0 : product;
+  return product;
 }
 
 std::int64_t Shape::numel() const { return product(0, rank_); }

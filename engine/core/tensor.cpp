@@ -12,14 +12,22 @@ std::atomic<std::uint64_t> next_id{1};
 template <class F>
 auto dispatch(DType dtype, F f) {
   switch (dtype) {
-    case DType::f32: return f(static_cast<float*>(nullptr));
-    case DType::f64: return f(static_cast<double*>(nullptr));
-    case DType::f16: return f(static_cast<Half*>(nullptr));
-    case DType::bf16: return f(static_cast<BFloat16*>(nullptr));
-    case DType::i32: return f(static_cast<std::int32_t*>(nullptr));
-    case DType::i64: return f(static_cast<std::int64_t*>(nullptr));
-    case DType::u8: return f(static_cast<std::uint8_t*>(nullptr));
-    case DType::boolean: return f(static_cast<bool*>(nullptr));
+    case DType::f32:
+      return f(static_cast<float*>(nullptr));
+    case DType::f64:
+      return f(static_cast<double*>(nullptr));
+    case DType::f16:
+      return f(static_cast<Half*>(nullptr));
+    case DType::bf16:
+      return f(static_cast<BFloat16*>(nullptr));
+    case DType::i32:
+      return f(static_cast<std::int32_t*>(nullptr));
+    case DType::i64:
+      return f(static_cast<std::int64_t*>(nullptr));
+    case DType::u8:
+      return f(static_cast<std::uint8_t*>(nullptr));
+    case DType::boolean:
+      return f(static_cast<bool*>(nullptr));
   }
   __builtin_unreachable();
 }

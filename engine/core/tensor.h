@@ -96,14 +96,14 @@ class Tensor {
   std::byte* raw() const { return impl().storage->data() + impl().offset; }
 
   // --- the most used operations as members (see engine/ops for all) ------------------------------
-  Tensor operator[](std::int64_t index) const;      // x[i]: a view with dimension 0 dropped
+  Tensor operator[](std::int64_t index) const;  // x[i]: a view with dimension 0 dropped
   Tensor reshape(std::initializer_list<std::int64_t> shape) const;  // one size may be -1
   Tensor reshape(const Shape& shape) const;
   Tensor flatten(int start_dim = 0, int end_dim = -1) const;
   Tensor permute(std::vector<int> dims) const;
   Tensor to(DType dtype) const;
   Tensor to(Device device) const;
-  Tensor clone() const;   // a copy with its own storage; differentiable
+  Tensor clone() const;  // a copy with its own storage; differentiable
   Tensor sum() const;
   Tensor mean() const;
 
@@ -114,8 +114,8 @@ class Tensor {
   bool is_leaf() const;
   Tensor grad() const;  // undefined until backward reaches this leaf
   void set_grad(const Tensor& grad);
-  void zero_grad();     // makes the gradient undefined
-  void retain_grad();   // keeps the gradient of a tensor that is not a leaf
+  void zero_grad();       // makes the gradient undefined
+  void retain_grad();     // keeps the gradient of a tensor that is not a leaf
   Tensor detach() const;  // the same data, outside the tape
   // Adds d(this)/d(leaf) to the gradient of every leaf. `seed` has this tensor's shape and may be
   // left out for one element. Throws Error on a second call over the same recording.

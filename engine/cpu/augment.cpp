@@ -1,5 +1,5 @@
-// Gather, crop, flip and normalise. A byte has 256 values, so each channel's results are a table; an
-// output row is a run of table look-ups between two runs of padding.
+// Gather, crop, flip and normalise. A byte has 256 values, so each channel's results are a table;
+// an output row is a run of table look-ups between two runs of padding.
 #include "engine/ops/augment.h"
 
 #include <array>
@@ -22,7 +22,8 @@ std::vector<Table> make_tables(const ops::Augment& op, std::int64_t channels) {
       // The steps and their rounding are torchvision's: to f32, then subtract, then divide.
       float x = static_cast<float>(v);
       if (op.scale) x /= 255.0f;
-      if (!op.mean.empty()) x = (x - static_cast<float>(op.mean[c])) / static_cast<float>(op.std[c]);
+      if (!op.mean.empty())
+        x = (x - static_cast<float>(op.mean[c])) / static_cast<float>(op.std[c]);
       tables[c][static_cast<std::size_t>(v)] = x;
     }
   }
@@ -34,9 +35,10 @@ struct Geometry {
   int padding;
 };
 
-// One image: y[c][i][j] = table[c][x[c][top + i - padding][left + j - padding]], mirrored if flipped.
-void augment_image(const Geometry& g, const ops::AugmentDraw& draw, const std::vector<Table>& tables,
-                   const std::uint8_t* x, float* y) {
+// One image: y[c][i][j] = table[c][x[c][top + i - padding][left + j - padding]], mirrored if
+// flipped.
+void augment_image(const Geometry& g, const ops::AugmentDraw& draw,
+                   const std::vector<Table>& tables, const std::uint8_t* x, float* y) {
   const std::int64_t shift = draw.left - g.padding;
   // Columns [first, last) of the crop lie inside the image.
   const std::int64_t first = std::clamp<std::int64_t>(-shift, 0, g.ow);
@@ -75,7 +77,8 @@ void run(const ops::Augment& op, cpu::Context& ctx, Ins in, Outs out) {
   float* const to = out_ptr<float>(out[0]);
   for (std::int64_t b = 0; b < y[0]; ++b) {
     if (indices[b] < 0 || indices[b] >= x[0]) {
-      fail(op.name, cat("index ", indices[b], " at position ", b, " is outside a set of ", x[0], " images"));
+      fail(op.name,
+           cat("index ", indices[b], " at position ", b, " is outside a set of ", x[0], " images"));
     }
   }
   const std::vector<Table> tables = make_tables(op, g.c);
@@ -87,9 +90,11 @@ void run(const ops::Augment& op, cpu::Context& ctx, Ins in, Outs out) {
       ops::AugmentDraw draw;
       if (op.is_random()) {
         draw = ops::draw_augment(static_cast<std::uint64_t>(counter[0]),
-                                 static_cast<std::uint64_t>(counter[1]), indices[b], rows, columns, op.flip);
+                                 static_cast<std::uint64_t>(counter[1]), indices[b], rows, columns,
+                                 op.flip);
       }
-      augment_image(g, draw, tables, images + indices[b] * g.c * g.h * g.w, to + b * g.c * g.oh * g.ow);
+      augment_image(g, draw, tables, images + indices[b] * g.c * g.h * g.w,
+                    to + b * g.c * g.oh * g.ow);
     }
   });
 }

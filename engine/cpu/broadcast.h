@@ -1,6 +1,6 @@
 // Broadcasting for pointwise kernels: the output is cut into rows in which every operand either
-// advances by one element or stands still. Adjacent dimensions are merged first, so that operands of
-// one shape become a single long row. For engine/cpu only.
+// advances by one element or stands still. Adjacent dimensions are merged first, so that operands
+// of one shape become a single long row. For engine/cpu only.
 #pragma once
 #include <array>
 #include <cstdint>

@@ -16,7 +16,8 @@ namespace {
 
 struct Around {
   std::int64_t outer, n, inner;
-  Around(const Shape& x, int dim) : outer(x.product(0, dim)), n(x[dim]), inner(x.product(dim + 1, x.rank())) {}
+  Around(const Shape& x, int dim)
+      : outer(x.product(0, dim)), n(x[dim]), inner(x.product(dim + 1, x.rank())) {}
 };
 
 // `better(a, b)`: a replaces b. A NaN replaces anything that is not one.
@@ -32,7 +33,8 @@ std::int64_t search(const T* x, std::int64_t n, std::int64_t step, const Better&
 
 // Calls put(output, index, value) for each output.
 template <class T, class Better, class Put>
-void search_all(const cpu::Context& ctx, const Around& a, const T* x, const Better& better, const Put& put) {
+void search_all(const cpu::Context& ctx, const Around& a, const T* x, const Better& better,
+                const Put& put) {
   const std::int64_t group = std::max<std::int64_t>(1, grain / std::max<std::int64_t>(1, a.n));
   parallel_chunks(ctx, a.outer * a.inner, group, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t o = begin; o < end; ++o) {
@@ -63,11 +65,13 @@ void values_and_indices(std::string_view name, const cpu::Context& ctx, int dim,
 
 // Over everything: the best of fixed blocks, in order.
 template <class T, class Better>
-std::int64_t search_everything(const cpu::Context& ctx, const T* x, std::int64_t n, const Better& better) {
+std::int64_t search_everything(const cpu::Context& ctx, const T* x, std::int64_t n,
+                               const Better& better) {
   const std::int64_t blocks = (n + grain - 1) / grain;
   std::vector<std::int64_t> best(static_cast<std::size_t>(blocks));
   parallel_for(ctx, blocks, [&](std::int64_t b) {
-    best[static_cast<std::size_t>(b)] = b * grain + search(x + b * grain, std::min(grain, n - b * grain), 1, better);
+    best[static_cast<std::size_t>(b)] =
+        b * grain + search(x + b * grain, std::min(grain, n - b * grain), 1, better);
   });
   std::int64_t winner = best[0];
   for (const std::int64_t candidate : best) {
@@ -78,7 +82,8 @@ std::int64_t search_everything(const cpu::Context& ctx, const T* x, std::int64_t
 }
 
 template <class Better>
-void one_value(std::string_view name, const cpu::Context& ctx, Ins in, Outs out, const Better& better) {
+void one_value(std::string_view name, const cpu::Context& ctx, Ins in, Outs out,
+               const Better& better) {
   dispatch_number(name, in[0].dtype(), [&](auto type) {
     using T = decltype(type);
     const T* x = in_ptr<T>(in[0]);
@@ -94,8 +99,12 @@ void run(const ops::Max& op, cpu::Context& ctx, Ins in, Outs out) {
 void run(const ops::Min& op, cpu::Context& ctx, Ins in, Outs out) {
   values_and_indices(op.name, ctx, op.dim, in, out, less);
 }
-void run(const ops::MaxAll& op, cpu::Context& ctx, Ins in, Outs out) { one_value(op.name, ctx, in, out, greater); }
-void run(const ops::MinAll& op, cpu::Context& ctx, Ins in, Outs out) { one_value(op.name, ctx, in, out, less); }
+void run(const ops::MaxAll& op, cpu::Context& ctx, Ins in, Outs out) {
+  one_value(op.name, ctx, in, out, greater);
+}
+void run(const ops::MinAll& op, cpu::Context& ctx, Ins in, Outs out) {
+  one_value(op.name, ctx, in, out, less);
+}
 
 void run(const ops::ArgMax& op, cpu::Context& ctx, Ins in, Outs out) {
   auto* const indices = out_ptr<std::int64_t>(out[0]);
@@ -107,7 +116,8 @@ void run(const ops::ArgMax& op, cpu::Context& ctx, Ins in, Outs out) {
       return;
     }
     const Around a(in[0].shape(), normalize_dim(op.name, *op.dim, in[0].dim()));
-    search_all(ctx, a, x, greater, [&](std::int64_t o, std::int64_t index, T) { indices[o] = index; });
+    search_all(ctx, a, x, greater,
+               [&](std::int64_t o, std::int64_t index, T) { indices[o] = index; });
   });
 }
 

@@ -17,7 +17,8 @@ struct SgdScalars {
 
 template <class T>
 void sgd_range(const SgdScalars& s, T* p, const T* g, T* m, std::int64_t n) {
-  const T lr = T(s.lr), momentum = T(s.momentum), keep = T(1 - s.dampening), decay = T(s.weight_decay);
+  const T lr = T(s.lr), momentum = T(s.momentum), keep = T(1 - s.dampening),
+          decay = T(s.weight_decay);
   for (std::int64_t i = 0; i < n; ++i) {
     T d = g[i] + decay * p[i];
     if (m) {
@@ -47,7 +48,8 @@ void run(const ops::Sgd& op, cpu::Context& ctx, Ins in, Outs out) {
       const T* const from = in_ptr<T>(g);
       T* const moment = op.has_momentum ? out_ptr<T>(in[3 + k * each]) : nullptr;
       parallel_chunks(ctx, p.numel(), grain, [&](std::int64_t begin, std::int64_t end) {
-        sgd_range(scalars, to + begin, from + begin, moment ? moment + begin : nullptr, end - begin);
+        sgd_range(scalars, to + begin, from + begin, moment ? moment + begin : nullptr,
+                  end - begin);
       });
     });
   }

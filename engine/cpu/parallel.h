@@ -1,6 +1,6 @@
 // How CPU kernels use threads. Work is cut into chunks that depend on the problem alone, never on
-// the number of threads, and partial results are added in chunk order: so results have the same bits
-// at any thread count. Include this from engine/cpu only.
+// the number of threads, and partial results are added in chunk order: so results have the same
+// bits at any thread count. Include this from engine/cpu only.
 #pragma once
 #include <omp.h>
 
@@ -27,8 +27,8 @@ void parallel_for(const Context& ctx, std::int64_t n, const F& f) {
   for (std::int64_t i = 0; i < n; ++i) f(i);
 }
 
-// The same with f(i, worker), where `worker`, below ctx.threads(), tells whose working memory is free
-// to use. Results must not depend on it.
+// The same with f(i, worker), where `worker`, below ctx.threads(), tells whose working memory is
+// free to use. Results must not depend on it.
 template <class F>
 void parallel_for_workers(const Context& ctx, std::int64_t n, const F& f) {
   const int threads = static_cast<int>(std::min<std::int64_t>(ctx.threads(), n));

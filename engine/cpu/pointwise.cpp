@@ -1,6 +1,6 @@
 // Pointwise kernels: the formulas of ops/pointwise.h over SIMD packs. Each element is read and
-// written once, in order; a short tail is loaded into a full pack, so that every element goes through
-// the same instructions wherever it lies.
+// written once, in order; a short tail is loaded into a full pack, so that every element goes
+// through the same instructions wherever it lies.
 #include "engine/ops/pointwise.h"
 
 #include "engine/cpu/broadcast.h"
@@ -83,18 +83,19 @@ void run_comparison(const F& f, Context& ctx, Ins in, Outs out) {
     using T = decltype(type);
     const Broadcast<2> rows(out[0].shape(), in);
     bool* const y = out_ptr<bool>(out[0]);
-    rows.for_rows(ctx, [&](std::int64_t to, const std::array<std::int64_t, 2>& from, std::int64_t n) {
-      const T* a = in_ptr<T>(in[0]) + from[0];
-      const T* b = in_ptr<T>(in[1]) + from[1];
-      const std::int64_t sa = rows.steps(0), sb = rows.steps(1);
-      for (std::int64_t i = 0; i < n; ++i) {
-        if constexpr (std::is_same_v<T, Half> || std::is_same_v<T, BFloat16>) {
-          y[to + i] = f(static_cast<float>(a[i * sa]), static_cast<float>(b[i * sb]));
-        } else {
-          y[to + i] = f(a[i * sa], b[i * sb]);
-        }
-      }
-    });
+    rows.for_rows(ctx,
+                  [&](std::int64_t to, const std::array<std::int64_t, 2>& from, std::int64_t n) {
+                    const T* a = in_ptr<T>(in[0]) + from[0];
+                    const T* b = in_ptr<T>(in[1]) + from[1];
+                    const std::int64_t sa = rows.steps(0), sb = rows.steps(1);
+                    for (std::int64_t i = 0; i < n; ++i) {
+                      if constexpr (std::is_same_v<T, Half> || std::is_same_v<T, BFloat16>) {
+                        y[to + i] = f(static_cast<float>(a[i * sa]), static_cast<float>(b[i * sb]));
+                      } else {
+                        y[to + i] = f(a[i * sa], b[i * sb]);
+                      }
+                    }
+                  });
   };
   const DType dtype = in[0].dtype();
   if (dtype == DType::u8 || dtype == DType::boolean) return compare(std::uint8_t());
@@ -145,13 +146,15 @@ void run(const ops::Where&, cpu::Context& ctx, Ins in, Outs out) {
     using T = decltype(type);
     const Broadcast<3> rows(out[0].shape(), in);
     T* const y = out_ptr<T>(out[0]);
-    rows.for_rows(ctx, [&](std::int64_t to, const std::array<std::int64_t, 3>& from, std::int64_t n) {
-      const bool* c = in_ptr<bool>(in[0]) + from[0];
-      const T* a = in_ptr<T>(in[1]) + from[1];
-      const T* b = in_ptr<T>(in[2]) + from[2];
-      const std::int64_t sc = rows.steps(0), sa = rows.steps(1), sb = rows.steps(2);
-      for (std::int64_t i = 0; i < n; ++i) y[to + i] = c[i * sc] ? a[i * sa] : b[i * sb];
-    });
+    rows.for_rows(ctx,
+                  [&](std::int64_t to, const std::array<std::int64_t, 3>& from, std::int64_t n) {
+                    const bool* c = in_ptr<bool>(in[0]) + from[0];
+                    const T* a = in_ptr<T>(in[1]) + from[1];
+                    const T* b = in_ptr<T>(in[2]) + from[2];
+                    const std::int64_t sc = rows.steps(0), sa = rows.steps(1), sb = rows.steps(2);
+                    for (std::int64_t i = 0; i < n; ++i)
+                      y[to + i] = c[i * sc] ? a[i * sa] : b[i * sb];
+                  });
   });
 }
 
@@ -183,8 +186,10 @@ void run(const ops::Cast&, cpu::Context& ctx, Ins in, Outs out) {
       To* y = out_ptr<To>(out[0]);
       parallel_chunks(ctx, out[0].numel(), grain, [&](std::int64_t begin, std::int64_t end) {
         for (std::int64_t i = begin; i < end; ++i) {
-          if constexpr (std::is_same_v<To, From>) y[i] = x[i];
-          else y[i] = convert<To>(x[i]);
+          if constexpr (std::is_same_v<To, From>)
+            y[i] = x[i];
+          else
+            y[i] = convert<To>(x[i]);
         }
       });
     });

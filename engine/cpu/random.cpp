@@ -28,8 +28,8 @@ Counter take(const Tensor& state) {
   return counter;
 }
 
-// Calls f(block, words) for the blocks of n elements, four to a block. `work` is how many elements of
-// memory each of them stands for.
+// Calls f(block, words) for the blocks of n elements, four to a block. `work` is how many elements
+// of memory each of them stands for.
 template <class F>
 void for_blocks(const cpu::Context& ctx, const Counter& counter, std::int64_t n, const F& f,
                 std::int64_t work = 1) {
@@ -70,7 +70,7 @@ void mask(const cpu::Context& ctx, const Counter& counter, double p, std::int64_
     const std::int64_t first = 4 * block, count = std::min<std::int64_t>(4, units - first);
     for (std::int64_t k = 0; k < count; ++k) {
       const bool keep = words[static_cast<std::size_t>(k)] >= threshold;
-      const T *from = x + (first + k) * inner;
+      const T* from = x + (first + k) * inner;
       T* const to = y + (first + k) * inner;
       if (inner == 1) {
         // Why computed first: a branch on a random bit is mispredicted half of the time.
@@ -86,8 +86,8 @@ void mask(const cpu::Context& ctx, const Counter& counter, double p, std::int64_
   for_blocks(ctx, counter, units, some, inner);
 }
 
-void run_mask(std::string_view name, const cpu::Context& ctx, const Counter& counter, double p, bool channels,
-              const Tensor& x, const Tensor& y) {
+void run_mask(std::string_view name, const cpu::Context& ctx, const Counter& counter, double p,
+              bool channels, const Tensor& x, const Tensor& y) {
   const Shape& shape = x.shape();
   const std::int64_t inner = channels ? shape.product(2, shape.rank()) : 1;
   const std::int64_t units = channels ? shape[0] * shape[1] : shape.numel();
@@ -103,8 +103,8 @@ void run(const ops::Uniform& op, cpu::Context& ctx, Ins in, Outs out) {
   const Counter counter = take(in[0]);
   dispatch_floating(op.name, op.dtype, [&](auto type) {
     using T = decltype(type);
-    // Rounding must not reach high. One fma, in double and with the 24 bits of a float for every type:
-    // so an f32 draw is the f64 draw rounded, and the same on every device.
+    // Rounding must not reach high. One fma, in double and with the 24 bits of a float for every
+    // type: so an f32 draw is the f64 draw rounded, and the same on every device.
     const double range = op.high - op.low;
     const T low = static_cast<T>(op.low), last = std::nextafter(static_cast<T>(op.high), low);
     fill(ctx, counter, out_ptr<T>(out[0]), out[0].numel(), [&](std::uint32_t word) {
@@ -139,9 +139,11 @@ void run(const ops::RandInt& op, cpu::Context& ctx, Ins in, Outs out) {
   // One block per element: 64 random bits times the range leave a bias below range / 2^64.
   parallel_chunks(ctx, n, grain / 8, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i) {
-      const Philox::Words w = Philox::words(counter.seed, static_cast<std::uint64_t>(i), counter.offset);
+      const Philox::Words w =
+          Philox::words(counter.seed, static_cast<std::uint64_t>(i), counter.offset);
       const std::uint64_t bits = std::uint64_t(w[0]) << 32 | w[1];
-      const auto value = static_cast<std::uint64_t>(static_cast<unsigned __int128>(bits) * range >> 64);
+      const auto value =
+          static_cast<std::uint64_t>(static_cast<unsigned __int128>(bits) * range >> 64);
       y[i] = static_cast<std::int64_t>(static_cast<std::uint64_t>(op.low) + value);
     }
   });

@@ -11,10 +11,12 @@ namespace glassbox::cpu {
 
 namespace {
 
-constexpr int chains = 12;  // independent accumulators: latency times throughput of every core since 2013
+constexpr int chains =
+    12;  // independent accumulators: latency times throughput of every core since 2013
 constexpr int repeats = 200'000;
 
-// A loop of nothing but fused multiply-adds. Returns something of the result so that it is computed.
+// A loop of nothing but fused multiply-adds. Returns something of the result so that it is
+// computed.
 float spin() {
   Pack<float> sum[chains], a(0.999f), b(1e-6f);
   for (int k = 0; k < chains; ++k) sum[k] = Pack<float>(float(k));
@@ -36,7 +38,8 @@ double measure_peak_gflops(int threads) {
   double best = 0;
   for (int round = 0; round < 12; ++round) {
     const auto start = Clock::now();
-    parallel_for(ctx, threads, [&](std::int64_t t) { results[static_cast<std::size_t>(t)] = spin(); });
+    parallel_for(ctx, threads,
+                 [&](std::int64_t t) { results[static_cast<std::size_t>(t)] = spin(); });
     const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
     volatile float keep = results[0];
     (void)keep;

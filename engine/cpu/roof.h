@@ -3,8 +3,8 @@
 
 namespace glassbox::cpu {
 
-// Fused multiply-adds from registers, in GFLOP/s (a multiply-add is two), f32, on `threads` threads;
-// the best of several short runs, about 50 ms in all.
+// Fused multiply-adds from registers, in GFLOP/s (a multiply-add is two), f32, on `threads`
+// threads; the best of several short runs, about 50 ms in all.
 double measure_peak_gflops(int threads);
 
 }  // namespace glassbox::cpu

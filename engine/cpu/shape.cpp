@@ -108,7 +108,8 @@ void run(const ops::SliceGrad& op, cpu::Context& ctx, Ins in, Outs out) {
       const std::int64_t o = row / dx.n, i = row % dx.n - first;
       const bool inside = i >= 0 && i % op.slice.step == 0 && i / op.slice.step < dy.n;
       if (inside) {
-        std::copy_n(from + (o * dy.n + i / op.slice.step) * dy.inner, dx.inner, to + row * dx.inner);
+        std::copy_n(from + (o * dy.n + i / op.slice.step) * dy.inner, dx.inner,
+                    to + row * dx.inner);
       } else {
         std::fill_n(to + row * dx.inner, dx.inner, T(0));
       }

@@ -172,13 +172,17 @@ inline Pack<T> load_partial(const T* p, int n, T fill = T(0)) {
   if (n >= Pack<T>::lanes) return loadu(p);
 #if defined(__AVX512F__)
   const auto bits = (1u << n) - 1;
-  if constexpr (sizeof(T) == 4) return Pack<T>(_mm512_mask_loadu_ps(Pack<T>(fill).v, bits, p));
-  else return Pack<T>(_mm512_mask_loadu_pd(Pack<T>(fill).v, bits, p));
+  if constexpr (sizeof(T) == 4)
+    return Pack<T>(_mm512_mask_loadu_ps(Pack<T>(fill).v, bits, p));
+  else
+    return Pack<T>(_mm512_mask_loadu_pd(Pack<T>(fill).v, bits, p));
 #elif defined(__AVX__)
   const Mask<T> m = first_lanes<T>(n);
   typename Pack<T>::Vector v;
-  if constexpr (sizeof(T) == 4) v = _mm256_maskload_ps(p, __m256i(m.v));
-  else v = _mm256_maskload_pd(p, __m256i(m.v));
+  if constexpr (sizeof(T) == 4)
+    v = _mm256_maskload_ps(p, __m256i(m.v));
+  else
+    v = _mm256_maskload_pd(p, __m256i(m.v));
   return select(m, Pack<T>(v), Pack<T>(fill));
 #else
   T lane[Pack<T>::lanes];
@@ -193,12 +197,16 @@ inline void store_partial(T* p, Pack<T> a, int n) {
   if (n >= Pack<T>::lanes) return storeu(p, a);
 #if defined(__AVX512F__)
   const auto bits = (1u << n) - 1;
-  if constexpr (sizeof(T) == 4) _mm512_mask_storeu_ps(p, bits, a.v);
-  else _mm512_mask_storeu_pd(p, bits, a.v);
+  if constexpr (sizeof(T) == 4)
+    _mm512_mask_storeu_ps(p, bits, a.v);
+  else
+    _mm512_mask_storeu_pd(p, bits, a.v);
 #elif defined(__AVX__)
   const Mask<T> m = first_lanes<T>(n);
-  if constexpr (sizeof(T) == 4) _mm256_maskstore_ps(p, __m256i(m.v), a.v);
-  else _mm256_maskstore_pd(p, __m256i(m.v), a.v);
+  if constexpr (sizeof(T) == 4)
+    _mm256_maskstore_ps(p, __m256i(m.v), a.v);
+  else
+    _mm256_maskstore_pd(p, __m256i(m.v), a.v);
 #else
   for (int i = 0; i < n; ++i) p[i] = a.v[i];
 #endif

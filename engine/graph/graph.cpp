@@ -6,21 +6,30 @@ namespace glassbox {
 
 std::string_view name_of(Phase phase) {
   switch (phase) {
-    case Phase::forward: return "forward";
-    case Phase::backward: return "backward";
-    case Phase::update: return "update";
+    case Phase::forward:
+      return "forward";
+    case Phase::backward:
+      return "backward";
+    case Phase::update:
+      return "update";
   }
   __builtin_unreachable();
 }
 
 std::string_view name_of(Role role) {
   switch (role) {
-    case Role::input: return "input";
-    case Role::parameter: return "parameter";
-    case Role::buffer: return "buffer";
-    case Role::state: return "state";
-    case Role::activation: return "activation";
-    case Role::gradient: return "gradient";
+    case Role::input:
+      return "input";
+    case Role::parameter:
+      return "parameter";
+    case Role::buffer:
+      return "buffer";
+    case Role::state:
+      return "state";
+    case Role::activation:
+      return "activation";
+    case Role::gradient:
+      return "gradient";
   }
   __builtin_unreachable();
 }

@@ -28,12 +28,12 @@ struct Graph {
   struct Value {
     Spec spec;
     Role role = Role::activation;
-    std::string name;       // "features.0.weight"; empty for what ops made
-    int producer = -1;      // node; -1: from outside
-    int output = 0;         // which output of the producer
-    int alias_of = -1;      // value whose memory this one is (views, updates)
+    std::string name;   // "features.0.weight"; empty for what ops made
+    int producer = -1;  // node; -1: from outside
+    int output = 0;     // which output of the producer
+    int alias_of = -1;  // value whose memory this one is (views, updates)
     std::uint64_t tensor_id = 0;
-    Tensor external;        // held only when it came from outside
+    Tensor external;           // held only when it came from outside
     std::vector<int> readers;  // nodes, in order, once each
   };
   struct Node {
@@ -45,13 +45,13 @@ struct Graph {
     Cost cost;
   };
   struct Call {
-    std::string type;  // "Conv2d"
-    std::string path;  // "features.0"; "" for the root
+    std::string type;                // "Conv2d"
+    std::string path;                // "features.0"; "" for the root
     const Scoped* module = nullptr;  // identity only: it may be gone
     int parent = -1;
-    int repeat = 0;   // 0 for the first call of this module, 1 for the second, ...
+    int repeat = 0;  // 0 for the first call of this module, 1 for the second, ...
     bool training = false;
-    bool completed = false;  // false when an exception left it
+    bool completed = false;                     // false when an exception left it
     std::vector<int> inputs, outputs, tensors;  // values; `tensors`: own parameters and buffers
     int first_node = 0, last_node = 0;          // nodes [first, last) ran inside
   };

@@ -29,7 +29,7 @@ PhaseScope::~PhaseScope() { phase_state = previous_; }
 namespace {
 
 Role role_of_output(Phase phase) {
-  return phase == Phase::forward ? Role::activation
+  return phase == Phase::forward    ? Role::activation
          : phase == Phase::backward ? Role::gradient
                                     : Role::state;
 }
@@ -106,7 +106,8 @@ void GraphRecorder::on_enter(Scoped& module, Ins inputs) {
     if (tensor.defined()) call.tensors.push_back(value_of(tensor));
   });
   const int index = static_cast<int>(graph_.calls.size());
-  if (open_.empty()) graph_.inputs.insert(graph_.inputs.end(), call.inputs.begin(), call.inputs.end());
+  if (open_.empty())
+    graph_.inputs.insert(graph_.inputs.end(), call.inputs.begin(), call.inputs.end());
   graph_.calls.push_back(std::move(call));
   open_.push_back(index);
 }
@@ -135,9 +136,10 @@ int GraphRecorder::on_op(const OpType& type, const void* op, Ins in, Ins out) {
   // Why the bound: the forward pass may have been watched by another recorder.
   if (phase.forward_node < index) node.forward_node = phase.forward_node;
   // A gradient belongs to the call whose forward op it differentiates.
-  node.call = !open_.empty()           ? open_.back()
-              : node.forward_node >= 0 ? graph_.nodes[static_cast<std::size_t>(node.forward_node)].call
-                                       : -1;
+  node.call = !open_.empty() ? open_.back()
+              : node.forward_node >= 0
+                  ? graph_.nodes[static_cast<std::size_t>(node.forward_node)].call
+                  : -1;
   for (const Tensor& x : in) {
     const int v = value_of(x);
     node.inputs.push_back(v);
@@ -175,7 +177,8 @@ int GraphRecorder::on_op(const OpType& type, const void* op, Ins in, Ins out) {
 }
 
 void GraphRecorder::on_error(const OpType& type, const void*, Ins in, std::string_view message) {
-  Failure failure{std::string(type.name), std::string(message), {}, open_.empty() ? -1 : open_.back()};
+  Failure failure{
+      std::string(type.name), std::string(message), {}, open_.empty() ? -1 : open_.back()};
   for (const Tensor& x : in) failure.inputs.push_back(value_of(x));
   failures_.push_back(std::move(failure));
 }

@@ -45,7 +45,8 @@ void AtomicFile::commit() {
   if (::close(std::exchange(descriptor_, -1)) != 0) failed("close");
   if (::rename(temporary_.c_str(), path_.c_str()) != 0) failed("rename");
   temporary_.clear();
-  // The new name itself is on disk only when its folder is; some file systems cannot, which is fine.
+  // The new name itself is on disk only when its folder is; some file systems cannot, which is
+  // fine.
   const std::string folder = std::filesystem::path(path_).parent_path().string();
   const int fd = ::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (fd >= 0) {
@@ -91,7 +92,8 @@ void InputFile::read(std::uint64_t offset, std::span<std::byte> to) const {
 
 std::string read_file(const std::string& path, std::size_t limit) {
   const InputFile file(path);
-  if (file.size() > limit) fail(path, cat("has ", file.size(), " bytes, more than the ", limit, " that are read"));
+  if (file.size() > limit)
+    fail(path, cat("has ", file.size(), " bytes, more than the ", limit, " that are read"));
   std::string text(static_cast<std::size_t>(file.size()), '\0');
   file.read(0, std::as_writable_bytes(std::span(text)));
   return text;

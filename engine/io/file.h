@@ -1,5 +1,6 @@
-// Files that are written whole or not at all: to a temporary name beside the target, synced, renamed.
-// And files that are read, which may be anything: their size is known before memory is taken.
+// Files that are written whole or not at all: to a temporary name beside the target, synced,
+// renamed. And files that are read, which may be anything: their size is known before memory is
+// taken.
 #pragma once
 #include <cstddef>
 #include <cstdint>

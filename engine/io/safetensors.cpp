@@ -22,10 +22,10 @@ struct TypeName {
   std::string_view name;
   int rank;  // writers put tensors of wider types first
 };
-constexpr TypeName type_names[] = {{DType::i64, "I64", 0},  {DType::f64, "F64", 1},
-                                   {DType::f32, "F32", 2},  {DType::i32, "I32", 3},
+constexpr TypeName type_names[] = {{DType::i64, "I64", 0},   {DType::f64, "F64", 1},
+                                   {DType::f32, "F32", 2},   {DType::i32, "I32", 3},
                                    {DType::bf16, "BF16", 4}, {DType::f16, "F16", 5},
-                                   {DType::u8, "U8", 6},    {DType::boolean, "BOOL", 7}};
+                                   {DType::u8, "U8", 6},     {DType::boolean, "BOOL", 7}};
 
 const TypeName& type_of(DType dtype) {
   return *std::find_if(std::begin(type_names), std::end(type_names),
@@ -67,7 +67,8 @@ json parse_header(std::string_view text, const std::string& file) {
 }
 
 std::uint64_t unsigned_number(const json& value, const std::string& file, const std::string& name) {
-  if (!value.is_number_unsigned()) fail(file, cat(quoted(name), " has a number that is not a size"));
+  if (!value.is_number_unsigned())
+    fail(file, cat(quoted(name), " has a number that is not a size"));
   return value.get<std::uint64_t>();
 }
 
@@ -87,7 +88,8 @@ Entry parse_entry(const std::string& name, const json& value, const std::string&
   }
   entry.spec.dtype = known->dtype;
   if (value["shape"].size() > Shape::max_rank) {
-    fail(file, cat(quoted(name), " has ", value["shape"].size(), " dimensions, more than ", Shape::max_rank));
+    fail(file, cat(quoted(name), " has ", value["shape"].size(), " dimensions, more than ",
+                   Shape::max_rank));
   }
   std::uint64_t bytes = size_of(known->dtype);
   bool empty = false, overflow = false;
@@ -95,8 +97,10 @@ Entry parse_entry(const std::string& name, const json& value, const std::string&
     const std::uint64_t n = unsigned_number(size, file, name);
     if (n > INT64_MAX) fail(file, cat(quoted(name), " has a size beyond 63 bits"));
     entry.spec.shape.push_back(static_cast<std::int64_t>(n));
-    if (n == 0) empty = true;
-    else overflow = __builtin_mul_overflow(bytes, n, &bytes) || overflow;
+    if (n == 0)
+      empty = true;
+    else
+      overflow = __builtin_mul_overflow(bytes, n, &bytes) || overflow;
   }
   if (empty) bytes = 0;
   entry.begin = unsigned_number(value["data_offsets"][0], file, name);
@@ -137,7 +141,8 @@ Safetensors read_tensors(const std::string& file, std::uint64_t size, const Read
   std::array<std::byte, 8> prefix;
   read(0, std::span<std::byte>(prefix));
   std::uint64_t length = 0;
-  for (std::size_t i = 8; i-- > 0;) length = length << 8 | std::to_integer<std::uint64_t>(prefix[i]);
+  for (std::size_t i = 8; i-- > 0;)
+    length = length << 8 | std::to_integer<std::uint64_t>(prefix[i]);
   if (length > max_header || length > size - 8) {
     fail(file, cat("claims a header of ", length, " bytes in a file of ", size));
   }
@@ -151,11 +156,13 @@ Safetensors read_tensors(const std::string& file, std::uint64_t size, const Read
   std::uint64_t at = 0;
   for (const Entry& entry : entries) {
     if (entry.begin != at) {
-      fail(file, cat(quoted(entry.name), " begins at byte ", entry.begin, " where ", at, " is expected"));
+      fail(file,
+           cat(quoted(entry.name), " begins at byte ", entry.begin, " where ", at, " is expected"));
     }
     at = entry.end;
   }
-  if (at != size - begin) fail(file, cat("has ", size - begin, " bytes of data where ", at, " are described"));
+  if (at != size - begin)
+    fail(file, cat("has ", size - begin, " bytes of data where ", at, " are described"));
 
   for (const Entry& entry : entries) {
     Tensor tensor = empty(entry.spec.shape, entry.spec.dtype, Device::cpu());
@@ -163,7 +170,8 @@ Safetensors read_tensors(const std::string& file, std::uint64_t size, const Read
     read(begin + entry.begin, bytes);
     if (entry.spec.dtype == DType::boolean) {
       for (const std::byte b : bytes) {
-        if (b > std::byte(1)) fail(file, cat(quoted(entry.name), " holds a boolean of ", std::to_integer<int>(b)));
+        if (b > std::byte(1))
+          fail(file, cat(quoted(entry.name), " holds a boolean of ", std::to_integer<int>(b)));
       }
     }
     out.tensors.emplace_back(entry.name, std::move(tensor));
@@ -181,7 +189,8 @@ const Tensor& Safetensors::at(std::string_view name) const {
 }
 
 bool Safetensors::contains(std::string_view name) const {
-  return std::any_of(tensors.begin(), tensors.end(), [&](const auto& t) { return t.first == name; });
+  return std::any_of(tensors.begin(), tensors.end(),
+                     [&](const auto& t) { return t.first == name; });
 }
 
 Safetensors parse_safetensors(std::string_view bytes, const std::string& name) {
@@ -205,7 +214,8 @@ void save_safetensors(const std::string& path, const NamedTensors& tensors,
     if (!names.insert(item.first).second || item.first == reserved) {
       fail(path, cat("two tensors are named \"", item.first, "\", or it is reserved"));
     }
-    if (item.second.device().is_meta()) fail(path, cat("\"", item.first, "\" is on the meta device"));
+    if (item.second.device().is_meta())
+      fail(path, cat("\"", item.first, "\" is on the meta device"));
     order.push_back(&item);
   }
   std::sort(order.begin(), order.end(), [](const auto* a, const auto* b) {

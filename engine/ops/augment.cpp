@@ -14,9 +14,12 @@ std::string numbers(const std::vector<double>& values) {
 }  // namespace
 
 Attrs Augment::attrs(Specs) const {
-  return {{"crop", crop, crop == Pair(0)},    {"padding", padding, padding == 0},
-          {"flip", flip, flip == 0},          {"scale", scale, scale},
-          {"mean", numbers(mean), mean.empty()}, {"std", numbers(std), std.empty()}};
+  return {{"crop", crop, crop == Pair(0)},
+          {"padding", padding, padding == 0},
+          {"flip", flip, flip == 0},
+          {"scale", scale, scale},
+          {"mean", numbers(mean), mean.empty()},
+          {"std", numbers(std), std.empty()}};
 }
 
 SpecList Augment::infer(Specs in, bool) const {
@@ -27,7 +30,8 @@ SpecList Augment::infer(Specs in, bool) const {
   if (indices.dtype != DType::i64 || indices.shape.rank() != 1) {
     fail(name, cat("indices must be [B] i64, got ", to_string(indices)));
   }
-  if (is_random() && (!counter.defined || counter.dtype != DType::i64 || counter.shape != Shape{2})) {
+  if (is_random() &&
+      (!counter.defined || counter.dtype != DType::i64 || counter.shape != Shape{2})) {
     fail(name, cat("random crops and flips need a counter [2] i64, got ", to_string(counter)));
   }
   if (padding < 0 || crop.h < 0 || crop.w < 0) {
@@ -39,7 +43,8 @@ SpecList Augment::infer(Specs in, bool) const {
   if (!(flip >= 0 && flip <= 1)) fail(name, cat("flip ", flip, " is not a probability"));
   const auto channels = static_cast<std::size_t>(images.shape[1]);
   if ((!mean.empty() && mean.size() != channels) || mean.size() != std.size()) {
-    fail(name, cat("mean has ", mean.size(), " and std ", std.size(), " numbers for ", channels, " channels"));
+    fail(name, cat("mean has ", mean.size(), " and std ", std.size(), " numbers for ", channels,
+                   " channels"));
   }
   for (const double s : std) {
     if (!(s > 0)) fail(name, cat("std ", s, " must be above 0"));
@@ -48,7 +53,8 @@ SpecList Augment::infer(Specs in, bool) const {
   const std::int64_t h = images.shape[2] + edge, w = images.shape[3] + edge;
   constexpr std::int64_t most = std::numeric_limits<int>::max() - 1;  // places are counted in int
   if (h > most || w > most) {
-    fail(name, cat("padding ", padding, " makes images of ", h, "x", w, ", larger than can be cropped"));
+    fail(name,
+         cat("padding ", padding, " makes images of ", h, "x", w, ", larger than can be cropped"));
   }
   const std::int64_t ch = crop.h ? crop.h : h, cw = crop.w ? crop.w : w;
   if (ch > h || cw > w) {

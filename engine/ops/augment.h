@@ -1,6 +1,6 @@
 // Augmentation of an image set that lies in memory as bytes: one op gathers a batch, crops, flips,
-// scales and normalises it. What is drawn for an image depends on {seed, epoch}, the image's index in
-// the set and the transform alone: never on the batch, the order, a worker or a thread.
+// scales and normalises it. What is drawn for an image depends on {seed, epoch}, the image's index
+// in the set and the transform alone: never on the batch, the order, a worker or a thread.
 #pragma once
 #include <vector>
 
@@ -11,15 +11,15 @@ namespace glassbox {
 namespace ops {
 
 // Inputs: images u8 [N,C,H,W], indices i64 [B], counter i64 [2] = {seed, epoch}, which may be
-// undefined when nothing is random. Output f32 [B,C,h,w] = (u8/255 - mean) / std. As in torchvision,
-// padding is black before it is normalised.
+// undefined when nothing is random. Output f32 [B,C,h,w] = (u8/255 - mean) / std. As in
+// torchvision, padding is black before it is normalised.
 struct Augment {
   static constexpr std::string_view name = "augment", kind = "Augment";
-  Pair crop = 0;       // size of the random crop; 0x0: none, the whole image with its padding
-  int padding = 0;     // black pixels added on each side before the crop
-  double flip = 0;     // probability of a horizontal flip
-  bool scale = true;   // to [0, 1]; else 0 ... 255
-  std::vector<double> mean, std;  // per channel; empty: not normalised
+  Pair crop = 0;      // size of the random crop; 0x0: none, the whole image with its padding
+  int padding = 0;    // black pixels added on each side before the crop
+  double flip = 0;    // probability of a horizontal flip
+  bool scale = true;  // to [0, 1]; else 0 ... 255
+  std::vector<double> mean = {}, std = {};  // per channel; empty: not normalised
   bool operator==(const Augment&) const = default;
   bool is_random() const { return crop != Pair(0) || flip > 0; }
   Attrs attrs(Specs) const;
@@ -34,8 +34,9 @@ struct AugmentDraw {
   int top = 0, left = 0;
   bool flipped = false;
 };
-GLASSBOX_HD inline AugmentDraw draw_augment(std::uint64_t seed, std::uint64_t epoch, std::int64_t index,
-                                            int rows, int columns, double flip) {
+GLASSBOX_HD inline AugmentDraw draw_augment(std::uint64_t seed, std::uint64_t epoch,
+                                            std::int64_t index, int rows, int columns,
+                                            double flip) {
   const Philox::Words w = Philox::words(seed, static_cast<std::uint64_t>(index), epoch);
   AugmentDraw draw;
   draw.top = static_cast<int>(std::uint64_t(w[0]) * static_cast<std::uint64_t>(rows) >> 32);

@@ -37,8 +37,12 @@ Tensor create(const Op& op, Device device) {
 Tensor full(const Shape& shape, double value, DType dtype, Device device) {
   return create(ops::Full{shape, value, dtype}, device);
 }
-Tensor zeros(const Shape& shape, DType dtype, Device device) { return full(shape, 0, dtype, device); }
-Tensor ones(const Shape& shape, DType dtype, Device device) { return full(shape, 1, dtype, device); }
+Tensor zeros(const Shape& shape, DType dtype, Device device) {
+  return full(shape, 0, dtype, device);
+}
+Tensor ones(const Shape& shape, DType dtype, Device device) {
+  return full(shape, 1, dtype, device);
+}
 Tensor arange(std::int64_t end) { return arange({.end = static_cast<double>(end)}); }
 Tensor arange(const ops::Arange& op) { return create(op, default_device()); }
 Tensor linspace(double start, double end, std::int64_t steps, DType dtype) {

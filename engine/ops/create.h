@@ -13,7 +13,8 @@ struct Full {
   DType dtype = DType::f32;
   bool operator==(const Full&) const = default;
   Attrs attrs(Specs) const {
-    return {{"shape", shape}, {"value", value, value == 0},
+    return {{"shape", shape},
+            {"value", value, value == 0},
             {"dtype", std::string(name_of(dtype)), dtype == DType::f32}};
   }
   SpecList infer(Specs, bool) const { return {Spec{shape, dtype, {}}}; }
@@ -26,7 +27,9 @@ struct Arange {  // start, start + step, ... below end; n = ceil((end - start) /
   DType dtype = DType::i64;
   bool operator==(const Arange&) const = default;
   Attrs attrs(Specs) const {
-    return {{"start", start, start == 0}, {"end", end}, {"step", step, step == 1},
+    return {{"start", start, start == 0},
+            {"end", end},
+            {"step", step, step == 1},
             {"dtype", std::string(name_of(dtype)), dtype == DType::i64}};
   }
   SpecList infer(Specs, bool) const;
@@ -40,7 +43,8 @@ struct Linspace {  // `steps` values from start to end, both included
   DType dtype = DType::f32;
   bool operator==(const Linspace&) const = default;
   Attrs attrs(Specs) const {
-    return {{"start", start, start == 0}, {"end", end, end == 1},
+    return {{"start", start, start == 0},
+            {"end", end, end == 1},
             {"steps", steps, steps == 100},
             {"dtype", std::string(name_of(dtype)), dtype == DType::f32}};
   }

@@ -12,8 +12,10 @@ namespace {
 Shape without(std::string_view op, const Shape& x, int dim, bool keepdim) {
   Shape out = x;
   const int d = normalize_dim(op, dim, x.rank());
-  if (keepdim) out[d] = 1;
-  else out.erase(d);
+  if (keepdim)
+    out[d] = 1;
+  else
+    out.erase(d);
   return out;
 }
 
@@ -40,10 +42,12 @@ SpecList one_value(std::string_view op, Specs in) {
   return {out};
 }
 
-void pick_backward(std::string_view op, const Saved& saved, Ins dy, Grads& grads, int dim, bool keepdim) {
+void pick_backward(std::string_view op, const Saved& saved, Ins dy, Grads& grads, int dim,
+                   bool keepdim) {
   if (!dy[0].defined()) return;
   const Shape& x = saved.in_spec(0).shape;
-  grads.set(0, apply(PickGrad{dim, keepdim, x[normalize_dim(op, dim, x.rank())]}, dy[0], saved.output(1))[0]);
+  grads.set(0, apply(PickGrad{dim, keepdim, x[normalize_dim(op, dim, x.rank())]}, dy[0],
+                     saved.output(1))[0]);
 }
 
 void share_backward(const Saved& saved, Ins dy, Grads& grads) {
@@ -65,8 +69,12 @@ void Min::backward(const Saved& saved, Ins dy, Grads& grads) const {
 }
 SpecList MaxAll::infer(Specs in, bool) const { return one_value(name, in); }
 SpecList MinAll::infer(Specs in, bool) const { return one_value(name, in); }
-void MaxAll::backward(const Saved& saved, Ins dy, Grads& grads) const { share_backward(saved, dy, grads); }
-void MinAll::backward(const Saved& saved, Ins dy, Grads& grads) const { share_backward(saved, dy, grads); }
+void MaxAll::backward(const Saved& saved, Ins dy, Grads& grads) const {
+  share_backward(saved, dy, grads);
+}
+void MinAll::backward(const Saved& saved, Ins dy, Grads& grads) const {
+  share_backward(saved, dy, grads);
+}
 
 Attrs ArgMax::attrs(Specs) const {
   return {{"dim", dim ? std::to_string(*dim) : "all", !dim}, {"keepdim", keepdim, !keepdim}};
@@ -99,8 +107,10 @@ SpecList PickGrad::infer(Specs in, bool) const {
   if (keepdim && out.shape[d] != 1) {
     fail(name, cat("dy ", out.shape, " must have size 1 along dimension ", d));
   }
-  if (keepdim) out.shape[d] = size;
-  else out.shape.insert(d, size);
+  if (keepdim)
+    out.shape[d] = size;
+  else
+    out.shape.insert(d, size);
   return {out};
 }
 
@@ -117,6 +127,8 @@ ValuesIndices min(const Tensor& x, int dim, bool keepdim) {
   return {out[0], out[1]};
 }
 Tensor argmax(const Tensor& x) { return apply(ops::ArgMax{}, x)[0]; }
-Tensor argmax(const Tensor& x, int dim, bool keepdim) { return apply(ops::ArgMax{dim, keepdim}, x)[0]; }
+Tensor argmax(const Tensor& x, int dim, bool keepdim) {
+  return apply(ops::ArgMax{dim, keepdim}, x)[0];
+}
 
 }  // namespace glassbox

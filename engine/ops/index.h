@@ -73,8 +73,8 @@ struct ArgMax {
   }
 };
 
-// Zeros of `size` along dim with dy where the indices say. Inputs: dy, indices (without dim, or with
-// it as 1 when keepdim).
+// Zeros of `size` along dim with dy where the indices say. Inputs: dy, indices (without dim, or
+// with it as 1 when keepdim).
 struct PickGrad {
   static constexpr std::string_view name = "pick_grad", kind = "PickGrad";
   int dim = 0;

@@ -1,7 +1,8 @@
 // Scalar elementary functions under the names that cpu/simd.h gives to packs, for float and double.
 // Contract: a formula written once as a template, in namespace glassbox::math or below
 // `using namespace glassbox::math`, means the same for float, double and cpu::Pack<T>:
-//     template <class T> GLASSBOX_HD T softplus(T x) { return max(x, T(0)) + log(T(1) + exp(-abs(x))); }
+//     template <class T> GLASSBOX_HD T softplus(T x) { return max(x, T(0)) + log(T(1) +
+//     exp(-abs(x))); }
 // Write constants as T(0.5), combine conditions with & | !, branch with select(). Nothing here
 // allocates or throws; it compiles as CUDA device code too.
 #pragma once
@@ -45,13 +46,11 @@ GLASSBOX_HD T select(bool condition, T a, std::type_identity_t<T> b) {
 // A NaN in either operand wins, as in torch.maximum and torch.minimum; of equal operands
 // (+0 and -0 are equal) the second is returned.
 template <class T>
-  requires std::is_floating_point_v<T>
-GLASSBOX_HD T max(T a, std::type_identity_t<T> b) {
+requires std::is_floating_point_v<T> GLASSBOX_HD T max(T a, std::type_identity_t<T> b) {
   return a > b || a != a ? a : b;
 }
 template <class T>
-  requires std::is_floating_point_v<T>
-GLASSBOX_HD T min(T a, std::type_identity_t<T> b) {
+requires std::is_floating_point_v<T> GLASSBOX_HD T min(T a, std::type_identity_t<T> b) {
   return a < b || a != a ? a : b;
 }
 

@@ -1,6 +1,6 @@
 // Optimizer updates as ops: they read their scalars (learning rate and so on) from a small state
-// tensor, so that a recorded or captured step follows a schedule, and write parameters and moments in
-// place. One op updates a whole group.
+// tensor, so that a recorded or captured step follows a schedule, and write parameters and moments
+// in place. One op updates a whole group.
 #pragma once
 #include "engine/apply.h"
 
@@ -11,8 +11,8 @@ namespace ops {
 //   g += weight_decay p;  m = g at the parameter's first step, else momentum m + (1 - dampening) g;
 //   p -= lr (g + momentum m with nesterov, else m)
 // Inputs: state f64 [8 + n] = {lr, momentum, dampening, weight_decay, 0, 0, 0, 0, steps of each
-// parameter}, then p, g, m for each of n parameters (m only with has_momentum). An undefined g leaves
-// its parameter alone.
+// parameter}, then p, g, m for each of n parameters (m only with has_momentum). An undefined g
+// leaves its parameter alone.
 struct Sgd {
   static constexpr std::string_view name = "sgd", kind = "SGD";
   static constexpr bool writes = true;

@@ -28,8 +28,15 @@ struct Relu {  // y = max(x, 0); the gradient at 0 is 0, and NaN passes both way
   static constexpr bool grad_reads_x = false, grad_reads_y = true;
   bool operator==(const Relu&) const = default;
   Attrs attrs(Specs) const { return {}; }
-  template <class T> GLASSBOX_HD T operator()(T x) const { using namespace math; return max(x, T(0)); }
-  template <class T> GLASSBOX_HD T grad(T dy, T, T y) const { return select(y <= T(0), T(0), dy); }
+  template <class T>
+  GLASSBOX_HD T operator()(T x) const {
+    using namespace math;
+    return max(x, T(0));
+  }
+  template <class T>
+  GLASSBOX_HD T grad(T dy, T, T y) const {
+    return select(y <= T(0), T(0), dy);
+  }
 };
 
 struct LeakyRelu {  // y = x for x > 0, else negative_slope x
@@ -39,10 +46,12 @@ struct LeakyRelu {  // y = x for x > 0, else negative_slope x
   double negative_slope = 0.01;
   bool operator==(const LeakyRelu&) const = default;
   Attrs attrs(Specs) const { return {{"negative_slope", negative_slope, negative_slope == 0.01}}; }
-  template <class T> GLASSBOX_HD T operator()(T x) const {
+  template <class T>
+  GLASSBOX_HD T operator()(T x) const {
     return select(x > T(0), x, x * T(negative_slope));
   }
-  template <class T> GLASSBOX_HD T grad(T dy, T x, T) const {
+  template <class T>
+  GLASSBOX_HD T grad(T dy, T x, T) const {
     return select(x > T(0), dy, dy * T(negative_slope));
   }
 };
@@ -53,11 +62,13 @@ struct Gelu {  // y = x Phi(x) with the exact normal distribution: x/2 (1 + erf(
   static constexpr bool grad_reads_x = true, grad_reads_y = false;
   bool operator==(const Gelu&) const = default;
   Attrs attrs(Specs) const { return {}; }
-  template <class T> GLASSBOX_HD T operator()(T x) const {
+  template <class T>
+  GLASSBOX_HD T operator()(T x) const {
     using namespace math;
     return x * T(0.5) * (T(1) + erf(x * T(0.70710678118654752440)));
   }
-  template <class T> GLASSBOX_HD T grad(T dy, T x, T) const {
+  template <class T>
+  GLASSBOX_HD T grad(T dy, T x, T) const {
     using namespace math;
     const T cdf = T(0.5) * (T(1) + erf(x * T(0.70710678118654752440)));
     const T pdf = exp(x * x * T(-0.5)) * T(0.39894228040143267794);
@@ -71,11 +82,13 @@ struct Silu {  // y = x / (1 + e^-x)
   static constexpr bool grad_reads_x = true, grad_reads_y = false;
   bool operator==(const Silu&) const = default;
   Attrs attrs(Specs) const { return {}; }
-  template <class T> GLASSBOX_HD T operator()(T x) const {
+  template <class T>
+  GLASSBOX_HD T operator()(T x) const {
     using namespace math;
     return x / (T(1) + exp(-x));
   }
-  template <class T> GLASSBOX_HD T grad(T dy, T x, T) const {
+  template <class T>
+  GLASSBOX_HD T grad(T dy, T x, T) const {
     using namespace math;
     const T s = T(1) / (T(1) + exp(-x));
     return dy * s * (T(1) + x * (T(1) - s));
@@ -88,11 +101,15 @@ struct Sigmoid {  // y = 1 / (1 + e^-x)
   static constexpr bool grad_reads_x = false, grad_reads_y = true;
   bool operator==(const Sigmoid&) const = default;
   Attrs attrs(Specs) const { return {}; }
-  template <class T> GLASSBOX_HD T operator()(T x) const {
+  template <class T>
+  GLASSBOX_HD T operator()(T x) const {
     using namespace math;
     return T(1) / (T(1) + exp(-x));
   }
-  template <class T> GLASSBOX_HD T grad(T dy, T, T y) const { return dy * y * (T(1) - y); }
+  template <class T>
+  GLASSBOX_HD T grad(T dy, T, T y) const {
+    return dy * y * (T(1) - y);
+  }
 };
 
 struct Tanh {
@@ -101,8 +118,15 @@ struct Tanh {
   static constexpr bool grad_reads_x = false, grad_reads_y = true;
   bool operator==(const Tanh&) const = default;
   Attrs attrs(Specs) const { return {}; }
-  template <class T> GLASSBOX_HD T operator()(T x) const { using namespace math; return tanh(x); }
-  template <class T> GLASSBOX_HD T grad(T dy, T, T y) const { return dy * (T(1) - y * y); }
+  template <class T>
+  GLASSBOX_HD T operator()(T x) const {
+    using namespace math;
+    return tanh(x);
+  }
+  template <class T>
+  GLASSBOX_HD T grad(T dy, T, T y) const {
+    return dy * (T(1) - y * y);
+  }
 };
 
 struct Exp {
@@ -111,8 +135,15 @@ struct Exp {
   static constexpr bool grad_reads_x = false, grad_reads_y = true;
   bool operator==(const Exp&) const = default;
   Attrs attrs(Specs) const { return {}; }
-  template <class T> GLASSBOX_HD T operator()(T x) const { using namespace math; return exp(x); }
-  template <class T> GLASSBOX_HD T grad(T dy, T, T y) const { return dy * y; }
+  template <class T>
+  GLASSBOX_HD T operator()(T x) const {
+    using namespace math;
+    return exp(x);
+  }
+  template <class T>
+  GLASSBOX_HD T grad(T dy, T, T y) const {
+    return dy * y;
+  }
 };
 
 struct Log {
@@ -121,8 +152,15 @@ struct Log {
   static constexpr bool grad_reads_x = true, grad_reads_y = false;
   bool operator==(const Log&) const = default;
   Attrs attrs(Specs) const { return {}; }
-  template <class T> GLASSBOX_HD T operator()(T x) const { using namespace math; return log(x); }
-  template <class T> GLASSBOX_HD T grad(T dy, T x, T) const { return dy / x; }
+  template <class T>
+  GLASSBOX_HD T operator()(T x) const {
+    using namespace math;
+    return log(x);
+  }
+  template <class T>
+  GLASSBOX_HD T grad(T dy, T x, T) const {
+    return dy / x;
+  }
 };
 
 struct Sqrt {
@@ -131,8 +169,15 @@ struct Sqrt {
   static constexpr bool grad_reads_x = false, grad_reads_y = true;
   bool operator==(const Sqrt&) const = default;
   Attrs attrs(Specs) const { return {}; }
-  template <class T> GLASSBOX_HD T operator()(T x) const { using namespace math; return sqrt(x); }
-  template <class T> GLASSBOX_HD T grad(T dy, T, T y) const { return dy / (T(2) * y); }
+  template <class T>
+  GLASSBOX_HD T operator()(T x) const {
+    using namespace math;
+    return sqrt(x);
+  }
+  template <class T>
+  GLASSBOX_HD T grad(T dy, T, T y) const {
+    return dy / (T(2) * y);
+  }
 };
 
 struct Abs {  // the gradient at 0 is 0
@@ -141,8 +186,13 @@ struct Abs {  // the gradient at 0 is 0
   static constexpr bool grad_reads_x = true, grad_reads_y = false;
   bool operator==(const Abs&) const = default;
   Attrs attrs(Specs) const { return {}; }
-  template <class T> GLASSBOX_HD T operator()(T x) const { using namespace math; return abs(x); }
-  template <class T> GLASSBOX_HD T grad(T dy, T x, T) const {
+  template <class T>
+  GLASSBOX_HD T operator()(T x) const {
+    using namespace math;
+    return abs(x);
+  }
+  template <class T>
+  GLASSBOX_HD T grad(T dy, T x, T) const {
     return select(x > T(0), dy, select(x < T(0), -dy, T(0)));
   }
 };
@@ -153,8 +203,14 @@ struct Neg {
   static constexpr bool grad_reads_x = false, grad_reads_y = false;
   bool operator==(const Neg&) const = default;
   Attrs attrs(Specs) const { return {}; }
-  template <class T> GLASSBOX_HD T operator()(T x) const { return -x; }
-  template <class T> GLASSBOX_HD T grad(T dy, T, T) const { return -dy; }
+  template <class T>
+  GLASSBOX_HD T operator()(T x) const {
+    return -x;
+  }
+  template <class T>
+  GLASSBOX_HD T grad(T dy, T, T) const {
+    return -dy;
+  }
 };
 
 struct Sin {
@@ -163,8 +219,16 @@ struct Sin {
   static constexpr bool grad_reads_x = true, grad_reads_y = false;
   bool operator==(const Sin&) const = default;
   Attrs attrs(Specs) const { return {}; }
-  template <class T> GLASSBOX_HD T operator()(T x) const { using namespace math; return sin(x); }
-  template <class T> GLASSBOX_HD T grad(T dy, T x, T) const { using namespace math; return dy * cos(x); }
+  template <class T>
+  GLASSBOX_HD T operator()(T x) const {
+    using namespace math;
+    return sin(x);
+  }
+  template <class T>
+  GLASSBOX_HD T grad(T dy, T x, T) const {
+    using namespace math;
+    return dy * cos(x);
+  }
 };
 
 struct Cos {
@@ -173,8 +237,16 @@ struct Cos {
   static constexpr bool grad_reads_x = true, grad_reads_y = false;
   bool operator==(const Cos&) const = default;
   Attrs attrs(Specs) const { return {}; }
-  template <class T> GLASSBOX_HD T operator()(T x) const { using namespace math; return cos(x); }
-  template <class T> GLASSBOX_HD T grad(T dy, T x, T) const { using namespace math; return -(dy * sin(x)); }
+  template <class T>
+  GLASSBOX_HD T operator()(T x) const {
+    using namespace math;
+    return cos(x);
+  }
+  template <class T>
+  GLASSBOX_HD T grad(T dy, T x, T) const {
+    using namespace math;
+    return -(dy * sin(x));
+  }
 };
 
 struct Clamp {  // y = min(max(x, min), max); the gradient is 0 on a bound and outside
@@ -187,11 +259,13 @@ struct Clamp {  // y = min(max(x, min), max); the gradient is 0 on a bound and o
   Attrs attrs(Specs) const {
     return {{"min", min, min == Clamp{}.min}, {"max", max, max == Clamp{}.max}};
   }
-  template <class T> GLASSBOX_HD T operator()(T x) const {
+  template <class T>
+  GLASSBOX_HD T operator()(T x) const {
     const T raised = select(x < T(min), T(min), x);
     return select(raised > T(max), T(max), raised);
   }
-  template <class T> GLASSBOX_HD T grad(T dy, T x, T) const {
+  template <class T>
+  GLASSBOX_HD T grad(T dy, T x, T) const {
     return select((x > T(min)) & (x < T(max)), dy, T(0));
   }
 };
@@ -203,12 +277,14 @@ struct Pow {  // y = x^exponent
   double exponent = 2;
   bool operator==(const Pow&) const = default;
   Attrs attrs(Specs) const { return {{"exponent", exponent, exponent == 2}}; }
-  template <class T> GLASSBOX_HD T operator()(T x) const {
+  template <class T>
+  GLASSBOX_HD T operator()(T x) const {
     using namespace math;
     if (exponent == 2) return x * x;
     return pow(x, exponent);
   }
-  template <class T> GLASSBOX_HD T grad(T dy, T x, T) const {
+  template <class T>
+  GLASSBOX_HD T grad(T dy, T x, T) const {
     using namespace math;
     if (exponent == 0) return T(0);  // Why: 0 * 0^-1 would be NaN
     if (exponent == 2) return dy * x * T(2);
@@ -224,8 +300,14 @@ struct AddScalar {
   double value = 0;
   bool operator==(const AddScalar&) const = default;
   Attrs attrs(Specs) const { return {{"value", value, value == 0}}; }
-  template <class T> GLASSBOX_HD T operator()(T x) const { return x + T(value); }
-  template <class T> GLASSBOX_HD T grad(T dy, T, T) const { return dy; }
+  template <class T>
+  GLASSBOX_HD T operator()(T x) const {
+    return x + T(value);
+  }
+  template <class T>
+  GLASSBOX_HD T grad(T dy, T, T) const {
+    return dy;
+  }
 };
 struct MulScalar {
   static constexpr std::string_view name = "mul_scalar", kind = "Mul";
@@ -234,8 +316,14 @@ struct MulScalar {
   double value = 1;
   bool operator==(const MulScalar&) const = default;
   Attrs attrs(Specs) const { return {{"value", value, value == 1}}; }
-  template <class T> GLASSBOX_HD T operator()(T x) const { return x * T(value); }
-  template <class T> GLASSBOX_HD T grad(T dy, T, T) const { return dy * T(value); }
+  template <class T>
+  GLASSBOX_HD T operator()(T x) const {
+    return x * T(value);
+  }
+  template <class T>
+  GLASSBOX_HD T grad(T dy, T, T) const {
+    return dy * T(value);
+  }
 };
 struct DivScalar {
   static constexpr std::string_view name = "div_scalar", kind = "Div";
@@ -244,8 +332,14 @@ struct DivScalar {
   double value = 1;
   bool operator==(const DivScalar&) const = default;
   Attrs attrs(Specs) const { return {{"value", value, value == 1}}; }
-  template <class T> GLASSBOX_HD T operator()(T x) const { return x / T(value); }
-  template <class T> GLASSBOX_HD T grad(T dy, T, T) const { return dy / T(value); }
+  template <class T>
+  GLASSBOX_HD T operator()(T x) const {
+    return x / T(value);
+  }
+  template <class T>
+  GLASSBOX_HD T grad(T dy, T, T) const {
+    return dy / T(value);
+  }
 };
 struct RdivScalar {
   static constexpr std::string_view name = "rdiv_scalar", kind = "Div";
@@ -254,8 +348,14 @@ struct RdivScalar {
   double value = 1;
   bool operator==(const RdivScalar&) const = default;
   Attrs attrs(Specs) const { return {{"value", value, value == 1}}; }
-  template <class T> GLASSBOX_HD T operator()(T x) const { return T(value) / x; }
-  template <class T> GLASSBOX_HD T grad(T dy, T x, T) const { return -(dy * T(value) / (x * x)); }
+  template <class T>
+  GLASSBOX_HD T operator()(T x) const {
+    return T(value) / x;
+  }
+  template <class T>
+  GLASSBOX_HD T grad(T dy, T x, T) const {
+    return -(dy * T(value) / (x * x));
+  }
 };
 struct RsubScalar {
   static constexpr std::string_view name = "rsub_scalar", kind = "Sub";
@@ -264,8 +364,14 @@ struct RsubScalar {
   double value = 0;
   bool operator==(const RsubScalar&) const = default;
   Attrs attrs(Specs) const { return {{"value", value, value == 0}}; }
-  template <class T> GLASSBOX_HD T operator()(T x) const { return T(value) - x; }
-  template <class T> GLASSBOX_HD T grad(T dy, T, T) const { return -dy; }
+  template <class T>
+  GLASSBOX_HD T operator()(T x) const {
+    return T(value) - x;
+  }
+  template <class T>
+  GLASSBOX_HD T grad(T dy, T, T) const {
+    return -dy;
+  }
 };
 
 // --- two and three inputs -----------------------------------------------------------------------
@@ -275,7 +381,10 @@ struct Add {
   static constexpr int arity = 2, flops = 1;
   bool operator==(const Add&) const = default;
   Attrs attrs(Specs) const { return {}; }
-  template <class T> GLASSBOX_HD T operator()(T a, T b) const { return a + b; }
+  template <class T>
+  GLASSBOX_HD T operator()(T a, T b) const {
+    return a + b;
+  }
   void backward(const Saved&, Ins dy, Grads&) const;
 };
 struct Sub {
@@ -283,7 +392,10 @@ struct Sub {
   static constexpr int arity = 2, flops = 1;
   bool operator==(const Sub&) const = default;
   Attrs attrs(Specs) const { return {}; }
-  template <class T> GLASSBOX_HD T operator()(T a, T b) const { return a - b; }
+  template <class T>
+  GLASSBOX_HD T operator()(T a, T b) const {
+    return a - b;
+  }
   void backward(const Saved&, Ins dy, Grads&) const;
 };
 struct Mul {
@@ -291,7 +403,10 @@ struct Mul {
   static constexpr int arity = 2, flops = 1;
   bool operator==(const Mul&) const = default;
   Attrs attrs(Specs) const { return {}; }
-  template <class T> GLASSBOX_HD T operator()(T a, T b) const { return a * b; }
+  template <class T>
+  GLASSBOX_HD T operator()(T a, T b) const {
+    return a * b;
+  }
   Saves saves() const { return Saves().input(0, grad_of(1)).input(1, grad_of(0)); }
   void backward(const Saved&, Ins dy, Grads&) const;
 };
@@ -300,7 +415,10 @@ struct Div {
   static constexpr int arity = 2, flops = 1;
   bool operator==(const Div&) const = default;
   Attrs attrs(Specs) const { return {}; }
-  template <class T> GLASSBOX_HD T operator()(T a, T b) const { return a / b; }
+  template <class T>
+  GLASSBOX_HD T operator()(T a, T b) const {
+    return a / b;
+  }
   Saves saves() const { return Saves().input(1).output(0, grad_of(1)); }
   void backward(const Saved&, Ins dy, Grads&) const;
 };
@@ -309,7 +427,11 @@ struct Minimum {  // of equal operands each gets half of the gradient, as in PyT
   static constexpr int arity = 2, flops = 1;
   bool operator==(const Minimum&) const = default;
   Attrs attrs(Specs) const { return {}; }
-  template <class T> GLASSBOX_HD T operator()(T a, T b) const { using namespace math; return min(a, b); }
+  template <class T>
+  GLASSBOX_HD T operator()(T a, T b) const {
+    using namespace math;
+    return min(a, b);
+  }
   Saves saves() const { return Saves().input(0).input(1); }
   void backward(const Saved&, Ins dy, Grads&) const;
 };
@@ -318,7 +440,11 @@ struct Maximum {
   static constexpr int arity = 2, flops = 1;
   bool operator==(const Maximum&) const = default;
   Attrs attrs(Specs) const { return {}; }
-  template <class T> GLASSBOX_HD T operator()(T a, T b) const { using namespace math; return max(a, b); }
+  template <class T>
+  GLASSBOX_HD T operator()(T a, T b) const {
+    using namespace math;
+    return max(a, b);
+  }
   Saves saves() const { return Saves().input(0).input(1); }
   void backward(const Saved&, Ins dy, Grads&) const;
 };
@@ -329,7 +455,8 @@ struct LesserGrad {
   static constexpr int arity = 3, flops = 2;
   bool operator==(const LesserGrad&) const = default;
   Attrs attrs(Specs) const { return {}; }
-  template <class T> GLASSBOX_HD T operator()(T dy, T a, T b) const {
+  template <class T>
+  GLASSBOX_HD T operator()(T dy, T a, T b) const {
     return select(a > b, T(0), select(a == b, dy * T(0.5), dy));
   }
 };
@@ -340,37 +467,55 @@ struct Equal {
   static constexpr std::string_view name = "eq", kind = "Equal";
   static constexpr int compares = 2;
   bool operator==(const Equal&) const = default;
-  template <class T> GLASSBOX_HD bool operator()(T a, T b) const { return a == b; }
+  template <class T>
+  GLASSBOX_HD bool operator()(T a, T b) const {
+    return a == b;
+  }
 };
 struct NotEqual {
   static constexpr std::string_view name = "ne", kind = "NotEqual";
   static constexpr int compares = 2;
   bool operator==(const NotEqual&) const = default;
-  template <class T> GLASSBOX_HD bool operator()(T a, T b) const { return a != b; }
+  template <class T>
+  GLASSBOX_HD bool operator()(T a, T b) const {
+    return a != b;
+  }
 };
 struct Less {
   static constexpr std::string_view name = "lt", kind = "Less";
   static constexpr int compares = 2;
   bool operator==(const Less&) const = default;
-  template <class T> GLASSBOX_HD bool operator()(T a, T b) const { return a < b; }
+  template <class T>
+  GLASSBOX_HD bool operator()(T a, T b) const {
+    return a < b;
+  }
 };
 struct LessEqual {
   static constexpr std::string_view name = "le", kind = "LessOrEqual";
   static constexpr int compares = 2;
   bool operator==(const LessEqual&) const = default;
-  template <class T> GLASSBOX_HD bool operator()(T a, T b) const { return a <= b; }
+  template <class T>
+  GLASSBOX_HD bool operator()(T a, T b) const {
+    return a <= b;
+  }
 };
 struct Greater {
   static constexpr std::string_view name = "gt", kind = "Greater";
   static constexpr int compares = 2;
   bool operator==(const Greater&) const = default;
-  template <class T> GLASSBOX_HD bool operator()(T a, T b) const { return a > b; }
+  template <class T>
+  GLASSBOX_HD bool operator()(T a, T b) const {
+    return a > b;
+  }
 };
 struct GreaterEqual {
   static constexpr std::string_view name = "ge", kind = "GreaterOrEqual";
   static constexpr int compares = 2;
   bool operator==(const GreaterEqual&) const = default;
-  template <class T> GLASSBOX_HD bool operator()(T a, T b) const { return a >= b; }
+  template <class T>
+  GLASSBOX_HD bool operator()(T a, T b) const {
+    return a >= b;
+  }
 };
 
 struct Where {  // y = a where the boolean condition holds, else b; all three broadcast
@@ -396,17 +541,21 @@ struct Cast {  // the same values as another type; to an integer truncates, to b
 
 template <class... Ops>
 struct OpList {};
-using UnaryOps = OpList<Relu, LeakyRelu, Gelu, Silu, Sigmoid, Tanh, Exp, Log, Sqrt, Abs, Neg, Sin, Cos,
-                        Clamp, Pow, AddScalar, MulScalar, DivScalar, RdivScalar, RsubScalar>;
+using UnaryOps = OpList<Relu, LeakyRelu, Gelu, Silu, Sigmoid, Tanh, Exp, Log, Sqrt, Abs, Neg, Sin,
+                        Cos, Clamp, Pow, AddScalar, MulScalar, DivScalar, RdivScalar, RsubScalar>;
 using BinaryOps = OpList<Add, Sub, Mul, Div, Minimum, Maximum, LesserGrad>;
 using CompareOps = OpList<Equal, NotEqual, Less, LessEqual, Greater, GreaterEqual>;
 
 template <class F>
-concept Pointwise = requires { { F::arity } -> std::convertible_to<int>; };
+concept Pointwise = requires {
+  { F::arity } -> std::convertible_to<int>;
+};
 template <class F>
 concept PointwiseUnary = Pointwise<F> && F::arity == 1;
 template <class F>
-concept Comparison = requires { { F::compares } -> std::convertible_to<int>; };
+concept Comparison = requires {
+  { F::compares } -> std::convertible_to<int>;
+};
 
 namespace detail {
 template <class F, class List>
@@ -509,7 +658,8 @@ void scalar_loop(const F& f, Ins in, Outs out) {
     data[k] = reinterpret_cast<const T*>(x.raw());
     for (int d = 0; d < shape.rank(); ++d) {
       const int own = d - (shape.rank() - x.dim());
-      strides[k].push_back(own < 0 || x.shape()[own] == 1 ? 0 : x.shape().product(own + 1, x.dim()));
+      strides[k].push_back(own < 0 || x.shape()[own] == 1 ? 0
+                                                          : x.shape().product(own + 1, x.dim()));
     }
   }
   for (std::int64_t i = 0; i < shape.numel(); ++i) {

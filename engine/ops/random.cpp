@@ -20,7 +20,8 @@ struct Defaults {
   Generator meta{0, Device::meta()};
 };
 Defaults& defaults() {
-  static Defaults& all = *new Defaults;  // Why never destroyed: a static model may be made or freed at any time.
+  static Defaults& all =
+      *new Defaults;  // Why never destroyed: a static model may be made or freed at any time.
   return all;
 }
 
@@ -90,13 +91,16 @@ void check_dropout(std::string_view op, Specs in, double p, bool channels) {
 }  // namespace
 
 Attrs Uniform::attrs(Specs) const {
-  return {{"shape", shape}, {"low", low, low == 0}, {"high", high, high == 1},
+  return {{"shape", shape},
+          {"low", low, low == 0},
+          {"high", high, high == 1},
           {"dtype", std::string(name_of(dtype)), dtype == DType::f32}};
 }
 SpecList Uniform::infer(Specs in, bool) const {
   if (!is_floating(dtype)) fail(name, cat("needs a floating-point type, got ", dtype));
   if (!(low <= high)) fail(name, cat("low ", low, " is above high ", high));
-  if (!std::isfinite(high - low)) fail(name, cat("the range from ", low, " to ", high, " is not finite"));
+  if (!std::isfinite(high - low))
+    fail(name, cat("the range from ", low, " to ", high, " is not finite"));
   return drawn(name, in, shape, dtype);
 }
 Cost Uniform::cost(Specs in, Specs out) const {
@@ -104,7 +108,9 @@ Cost Uniform::cost(Specs in, Specs out) const {
 }
 
 Attrs Normal::attrs(Specs) const {
-  return {{"shape", shape}, {"mean", mean, mean == 0}, {"std", std, std == 1},
+  return {{"shape", shape},
+          {"mean", mean, mean == 0},
+          {"std", std, std == 1},
           {"dtype", std::string(name_of(dtype)), dtype == DType::f32}};
 }
 SpecList Normal::infer(Specs in, bool) const {
@@ -159,7 +165,8 @@ Tensor draw(const Op& op) {
 }
 
 Tensor drop(const Tensor& x, const DropoutOptions& options, bool channels) {
-  if (!(options.p >= 0 && options.p <= 1)) fail("dropout", cat("p ", options.p, " is not a probability"));
+  if (!(options.p >= 0 && options.p <= 1))
+    fail("dropout", cat("p ", options.p, " is not a probability"));
   if (!options.training || options.p == 0) return x;
   return apply(ops::Dropout{options.p, channels}, x, default_generator(x.device()).state())[0];
 }

@@ -1,7 +1,7 @@
 // Random numbers: Philox words of {seed, offset} and the element's number, so they are the same on
 // every device and for any number of threads. The generator is a state tensor {seed, offset} that a
-// random op reads and advances by one; what backward needs is the counter that the op used, never the
-// generator itself, whose next draw would change it.
+// random op reads and advances by one; what backward needs is the counter that the op used, never
+// the generator itself, whose next draw would change it.
 #pragma once
 #include "engine/apply.h"
 
@@ -11,7 +11,7 @@ namespace glassbox {
 class Generator {
  public:
   explicit Generator(std::uint64_t seed = 0, Device device = Device::cpu());
-  void manual_seed(std::uint64_t seed);  // and offset 0
+  void manual_seed(std::uint64_t seed);           // and offset 0
   const Tensor& state() const { return state_; }  // i64 [2] = {seed, offset}
   void set_state(const Tensor& state);
 

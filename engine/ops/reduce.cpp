@@ -32,7 +32,8 @@ Attrs reduction_attrs(const std::vector<int>& dims, bool keepdim) {
           {"keepdim", keepdim, !keepdim}};
 }
 
-SpecList reduction_spec(std::string_view name, Specs in, const std::vector<int>& dims, bool keepdim) {
+SpecList reduction_spec(std::string_view name, Specs in, const std::vector<int>& dims,
+                        bool keepdim) {
   check_defined(name, in);
   check_floating(name, in);
   Spec out = in[0];

@@ -51,7 +51,8 @@ struct Var {
 };
 
 // The shape that is left, and the same with the reduced dimensions kept as 1.
-Shape reduced_shape(std::string_view op, const Shape& x, const std::vector<int>& dims, bool keepdim);
+Shape reduced_shape(std::string_view op, const Shape& x, const std::vector<int>& dims,
+                    bool keepdim);
 
 }  // namespace ops
 

@@ -115,8 +115,10 @@ void resolve_bounds(const Slice& op, std::int64_t size, std::int64_t& start, std
 }  // namespace
 
 Attrs Slice::attrs(Specs) const {
-  return {{"dim", dim, dim == 0}, {"start", start, start == 0},
-          {"stop", stop, stop == to_end}, {"step", step, step == 1}};
+  return {{"dim", dim, dim == 0},
+          {"start", start, start == 0},
+          {"stop", stop, stop == to_end},
+          {"step", step, step == 1}};
 }
 
 SpecList Slice::infer(Specs in, bool) const {
@@ -152,7 +154,8 @@ SpecList SliceGrad::infer(Specs in, bool) const {
   std::int64_t first = 0, count = 0;
   resolve_bounds(slice, size, first, count);
   if (slice.step < 1 || out.shape[d] != count) {
-    fail(name, cat("dy has ", out.shape[d], " elements along dimension ", d, ", the slice ", count));
+    fail(name,
+         cat("dy has ", out.shape[d], " elements along dimension ", d, ", the slice ", count));
   }
   out.shape[d] = size;
   return {out};
@@ -281,7 +284,9 @@ Tensor transpose(const Tensor& x, int dim0, int dim1) {
 
 Tensor slice(const Tensor& x, const ops::Slice& op) { return apply(op, x)[0]; }
 
-Tensor concat(std::span<const Tensor> xs, int dim) { return glassbox::apply(ops::Concat{dim}, xs)[0]; }
+Tensor concat(std::span<const Tensor> xs, int dim) {
+  return glassbox::apply(ops::Concat{dim}, xs)[0];
+}
 
 Tensor stack(std::span<const Tensor> xs, int dim) {
   if (xs.empty()) fail("stack", "needs at least one tensor");
@@ -306,7 +311,9 @@ Tensor Tensor::reshape(const Shape& shape) const { return glassbox::reshape(*thi
 Tensor Tensor::flatten(int start_dim, int end_dim) const {
   return glassbox::flatten(*this, start_dim, end_dim);
 }
-Tensor Tensor::permute(std::vector<int> dims) const { return glassbox::permute(*this, std::move(dims)); }
+Tensor Tensor::permute(std::vector<int> dims) const {
+  return glassbox::permute(*this, std::move(dims));
+}
 Tensor Tensor::clone() const { return copy(*this); }
 
 Tensor Tensor::to(Device device) const {

@@ -81,14 +81,13 @@ struct Concat {  // joins along dim; the other sizes are equal. Any number of in
   void backward(const Saved&, Ins dy, Grads&) const;
 };
 
-struct Pad {  // constant padding; amounts as in PyTorch: {left, right, top, bottom, ...}, last dim first
+struct Pad {  // constant padding; amounts as in PyTorch: {left, right, top, bottom, ...}, last dim
+              // first
   static constexpr std::string_view name = "pad", kind = "Pad";
   std::vector<std::int64_t> amounts = {};  // negative crops
   double value = 0;
   bool operator==(const Pad&) const = default;
-  Attrs attrs(Specs) const {
-    return {{"amounts", amounts}, {"value", value, value == 0}};
-  }
+  Attrs attrs(Specs) const { return {{"amounts", amounts}, {"value", value, value == 0}}; }
   SpecList infer(Specs in, bool grad) const;
   Cost cost(Specs in, Specs out) const { return streaming_cost(0, in, out); }
   void backward(const Saved&, Ins dy, Grads&) const;

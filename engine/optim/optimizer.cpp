@@ -8,7 +8,8 @@
 
 namespace glassbox::optim {
 
-Optimizer::Optimizer(std::string_view name, Tensors parameters) : parameters_(std::move(parameters)) {
+Optimizer::Optimizer(std::string_view name, Tensors parameters)
+    : parameters_(std::move(parameters)) {
   if (parameters_.empty()) fail(name, "got no parameters");
   std::unordered_set<const TensorImpl*> seen;
   for (std::size_t i = 0; i < parameters_.size(); ++i) {

@@ -7,9 +7,10 @@ namespace glassbox::optim {
 
 SGD::SGD(Tensors parameters, const SGDOptions& o)
     : Optimizer("SGD", std::move(parameters)), nesterov_(o.nesterov) {
-  for (const auto& [name, value] : {std::pair{"lr", o.lr}, {"momentum", o.momentum},
-                                    {"weight_decay", o.weight_decay}}) {
-    if (!(value >= 0 && value < 1e300)) fail("SGD", cat(name, " ", value, " is not a number of at least 0"));
+  for (const auto& [name, value] :
+       {std::pair{"lr", o.lr}, {"momentum", o.momentum}, {"weight_decay", o.weight_decay}}) {
+    if (!(value >= 0 && value < 1e300))
+      fail("SGD", cat(name, " ", value, " is not a number of at least 0"));
   }
   if (o.nesterov && (o.momentum == 0 || o.dampening != 0)) {
     fail("SGD", "nesterov needs momentum above 0 and no dampening");

@@ -4,6 +4,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <charconv>
 #include <cstdio>
 #include <iostream>
 #include <optional>
@@ -20,6 +21,21 @@ namespace glassbox {
 namespace {
 
 constexpr int done = 0, failed = 1, wrong_usage = 2;
+
+// CLI11 wraps -1 and cuts what is too large; here a number is read whole or refused.
+template <class T>
+CLI::Validator whole_number() {
+  return CLI::Validator(
+      [](const std::string& text) {
+        T value{};
+        const char* end = text.data() + text.size();
+        const auto [stop, error] = std::from_chars(text.data(), end, value);
+        return error == std::errc() && stop == end
+                   ? std::string()
+                   : "\"" + text + "\" is not a whole number that fits";
+      },
+      "");
+}
 
 class CommandLine {
  public:
@@ -38,6 +54,13 @@ class CommandLine {
   }
 
   int run(int argc, char** argv) {
+    if (argc > 1 && argv[1][0] != '-' && !has_verb(argv[1])) {
+      std::fprintf(stderr,
+                   "glassbox: no verb is named \"%s\"\n(the verbs are %s; glassbox VERB --help "
+                   "shows its options)\n",
+                   argv[1], verbs().c_str());
+      return wrong_usage;
+    }
     try {
       app_.parse(argc, argv);
     } catch (const CLI::CallForHelp& e) {
@@ -45,13 +68,15 @@ class CommandLine {
     } catch (const CLI::CallForVersion& e) {
       return app_.exit(e), done;
     } catch (const CLI::ParseError& e) {
-      std::fprintf(stderr, "glassbox: %s\n(the verbs are %s; glassbox VERB --help shows its options)\n",
+      std::fprintf(stderr,
+                   "glassbox: %s\n(the verbs are %s; glassbox VERB --help shows its options)\n",
                    e.what(), verbs().c_str());
       return wrong_usage;
     }
     try {
       action_();
-      if (!std::cout.flush() || std::fflush(stdout) != 0) throw Error("cannot write to standard output");
+      if (!std::cout.flush() || std::fflush(stdout) != 0)
+        throw Error("cannot write to standard output");
       return done;
     } catch (const UsageError& e) {
       std::fprintf(stderr, "glassbox: %s\n", e.what());
@@ -63,9 +88,15 @@ class CommandLine {
   }
 
  private:
+  bool has_verb(const std::string& name) const {
+    const auto all = app_.get_subcommands([](const CLI::App*) { return true; });
+    return std::any_of(all.begin(), all.end(),
+                       [&](const CLI::App* verb) { return verb->get_name() == name; });
+  }
   std::string verbs() const {
     std::string names;
-    for (const CLI::App* verb : app_.get_subcommands({})) names += (names.empty() ? "" : ", ") + verb->get_name();
+    for (const CLI::App* verb : app_.get_subcommands({}))
+      names += (names.empty() ? "" : ", ") + verb->get_name();
     return names;
   }
 
@@ -99,11 +130,14 @@ class CommandLine {
   }
 
   void add_summary() {
-    CLI::App* verb = app_.add_subcommand("summary", "print a model's layers, shapes and parameters");
+    CLI::App* verb =
+        app_.add_subcommand("summary", "print a model's layers, shapes and parameters");
     verb->add_option("model", model_, "its name, from `glassbox models`")->required();
     verb->add_option("--input", input_, "shape of one sample, 3x224x224; several with commas");
     verb->add_option("--style", style_, "tree or torchsummary")->capture_default_str();
-    verb->footer("Examples:\n  glassbox summary cifar\n  glassbox summary vgg11_bn@2019 --style torchsummary\n");
+    verb->footer(
+        "Examples:\n  glassbox summary cifar\n  glassbox summary vgg11_bn@2019 --style "
+        "torchsummary\n");
     verb->callback([this] { action_ = [this] { print_summary(); }; });
   }
 
@@ -124,16 +158,19 @@ class CommandLine {
     verb->add_option("--input", input_, "shape of one sample, 3x224x224; several with commas");
     verb->add_option("-o,--output", output_, "file to write, .dot or .gv; - is standard output")
         ->capture_default_str();
-    verb->footer("Examples:\n  glassbox graph cifar -o cifar.dot && dot -Tsvg cifar.dot -o cifar.svg\n");
+    verb->footer(
+        "Examples:\n  glassbox graph cifar -o cifar.dot && dot -Tsvg cifar.dot -o cifar.svg\n");
     verb->callback([this] { action_ = [this] { write_graph(); }; });
   }
 
   void write_graph() {
     const bool known = output_ == "-" || output_.ends_with(".dot") || output_.ends_with(".gv");
-    if (!known) throw UsageError("graph: cannot write " + output_ + ": the known endings are .dot and .gv");
+    if (!known)
+      throw UsageError("graph: cannot write " + output_ + ": the known endings are .dot and .gv");
     const auto model = on_meta(model_);
     const std::vector<Shape> inputs = inputs_of(*model);
-    if (inputs.empty()) throw UsageError("graph: " + model_ + " has no usual input; give --input CxHxW");
+    if (inputs.empty())
+      throw UsageError("graph: " + model_ + " has no usual input; give --input CxHxW");
     const std::string text = viz::to_dot(viz::record_forward(*model, inputs));
     if (output_ == "-") {
       std::cout << text;
@@ -147,20 +184,29 @@ class CommandLine {
     CLI::App* verb = app_.add_subcommand(name, what);
     const bool is_demo = name == "demo";
     if (!is_demo) {
-      verb->add_option("--model", train_.model_name, "its name, from `glassbox models`")->required();
+      verb->add_option("--model", train_.model_name, "its name, from `glassbox models`")
+          ->required();
       verb->add_option("--momentum", train_.momentum, "SGD momentum")->capture_default_str();
       verb->add_option("--weight-decay", train_.weight_decay, "L2 penalty")->capture_default_str();
       verb->add_option("--lr", train_.lr, "learning rate")->capture_default_str();
-      verb->add_option("--batch-size", train_.batch_size, "images in a step")->capture_default_str();
+      verb->add_option("--batch-size", train_.batch_size, "images in a step")
+          ->check(whole_number<std::int64_t>())
+          ->capture_default_str();
     }
-    verb->add_option("--epochs", epochs_, is_demo ? "passes over the images (1)" : "passes over the images (10)");
+    verb->add_option("--epochs", epochs_,
+                     is_demo ? "passes over the images (1)" : "passes over the images (10)")
+        ->check(whole_number<int>());
     verb->add_option("--data", train_.data, "folder with CIFAR-10's .bin files, synthetic, or auto")
         ->capture_default_str();
     verb->add_option("--device", train_.device, "auto or cpu")->capture_default_str();
-    verb->add_option("--seed", train_.seed, "of weights, order and augmentation")->capture_default_str();
+    verb->add_option("--seed", train_.seed, "of weights, order and augmentation")
+        ->check(whole_number<std::uint64_t>())
+        ->capture_default_str();
     verb->add_option("--run", train_.run, "folder for the result; must not exist (runs/MODEL-N)");
-    verb->add_option("--threads", threads_, "CPU threads (all cores)");
-    verb->add_option("--limit-images", train_.limit_images, "use only so many training images (0: all)");
+    verb->add_option("--threads", threads_, "CPU threads (all cores)")->check(whole_number<int>());
+    verb->add_option("--limit-images", train_.limit_images,
+                     "use only so many training images (0: all)")
+        ->check(whole_number<std::int64_t>());
     verb->footer("Examples:\n" + examples);
     verb->callback([this, is_demo] { action_ = [this, is_demo] { run_training(is_demo); }; });
   }

@@ -9,8 +9,8 @@
 
 namespace glassbox {
 
-// Runs one verb; `own` models come before those of the zoo. Returns the exit code: 0 done, 1 failed,
-// 2 wrong usage. Errors are one or two lines on stderr.
+// Runs one verb; `own` models come before those of the zoo. Returns the exit code: 0 done, 1
+// failed, 2 wrong usage. Errors are one or two lines on stderr.
 int cli(int argc, char** argv, std::vector<models::Entry> own = {});
 
 }  // namespace glassbox

@@ -30,7 +30,8 @@ double peak_memory_mb() {
 }  // namespace
 
 void demo(layers::ModuleBase& model, TrainOptions options) {
-  std::cout << "The network of the article, seen before anything runs:\n\n" << model.summary() << "\n";
+  std::cout << "The network of the article, seen before anything runs:\n\n"
+            << model.summary() << "\n";
   const TrainResult result = train(model, options);
   const std::string graph = result.run + "/graph.dot";
   io::write_file(graph, viz::to_dot(viz::record_forward(model, model.usual_inputs())));

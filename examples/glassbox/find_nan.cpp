@@ -32,14 +32,14 @@ std::string first_non_finite(layers::ModuleBase& model, const Tensor& inputs) {
   std::vector<layers::HookHandle> hooks;
   for (const auto& [path, module] : model.named_modules()) {
     // A container's output is its last child's: the children, which complete first, are named.
-    hooks.push_back(module->on_forward([&found, path = path](layers::ModuleBase& self, const Tensors& in,
-                                                             const Tensors& out) {
-      if (!found.empty() || finite(out) || !finite(in)) return;
-      found = self.type_name() + (path.empty() ? "" : " at " + path);
-      self.visit_tensors([&](std::string_view name, Tensor& tensor, bool) {
-        if (!finite(tensor)) found += cat(" (its ", name, " is not finite)");
-      });
-    }));
+    hooks.push_back(module->on_forward(
+        [&found, path = path](layers::ModuleBase& self, const Tensors& in, const Tensors& out) {
+          if (!found.empty() || finite(out) || !finite(in)) return;
+          found = self.type_name() + (path.empty() ? "" : " at " + path);
+          self.visit_tensors([&](std::string_view name, Tensor& tensor, bool) {
+            if (!finite(tensor)) found += cat(" (its ", name, " is not finite)");
+          });
+        }));
   }
   model.call({inputs});
   return found.empty() ? "" : "the first module with an output that is not finite is " + found;

@@ -33,7 +33,11 @@ std::string format_duration(double seconds) {
 }
 
 Progress::Progress(std::string title, std::int64_t total)
-    : title_(std::move(title)), total_(total), terminal_(is_terminal()), start_(Clock::now()), last_(start_) {}
+    : title_(std::move(title)),
+      total_(total),
+      terminal_(is_terminal()),
+      start_(Clock::now()),
+      last_(start_) {}
 
 Progress::~Progress() { finish(); }
 
@@ -50,21 +54,22 @@ void Progress::update(std::int64_t done, double loss, double accuracy) {
     last_ = now;
     return draw(done, loss, accuracy, elapsed);
   }
-  const double fraction = static_cast<double>(done) / static_cast<double>(std::max<std::int64_t>(1, total_));
+  const double fraction =
+      static_cast<double>(done) / static_cast<double>(std::max<std::int64_t>(1, total_));
   if (fraction < next_plain_) return;
   while (fraction >= next_plain_) next_plain_ += 0.25;
-  fmt::print("{}  {}/{} images  {:.0f} images/s  loss {:.4f}  accuracy {:.4f}\n", title_, done, total_,
-             static_cast<double>(done) / elapsed, loss, accuracy);
+  fmt::print("{}  {}/{} images  {:.0f} images/s  loss {:.4f}  accuracy {:.4f}\n", title_, done,
+             total_, static_cast<double>(done) / elapsed, loss, accuracy);
   std::fflush(stdout);
 }
 
 void Progress::draw(std::int64_t done, double loss, double accuracy, double elapsed) {
   const double rate = static_cast<double>(done) / std::max(elapsed, 1e-9);
   const double left = static_cast<double>(total_ - done) / std::max(rate, 1e-9);
-  const std::string tail =
-      fmt::format(" {:3.0f} %  {:.0f} images/s  ETA {}  loss {:.4f}  accuracy {:.4f}",
-                  100.0 * static_cast<double>(done) / static_cast<double>(std::max<std::int64_t>(1, total_)),
-                  rate, format_duration(left), loss, accuracy);
+  const std::string tail = fmt::format(
+      " {:3.0f} %  {:.0f} images/s  ETA {}  loss {:.4f}  accuracy {:.4f}",
+      100.0 * static_cast<double>(done) / static_cast<double>(std::max<std::int64_t>(1, total_)),
+      rate, format_duration(left), loss, accuracy);
   const int room = terminal_width() - 1 - static_cast<int>(title_.size() + tail.size()) - 1;
   std::string bar;
   if (room >= 10) {

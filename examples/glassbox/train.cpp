@@ -29,7 +29,8 @@ struct Data {
 Data find_data(const std::string& wanted) {
   if (wanted == "synthetic") return {make_synthetic_cifar10(), "synthetic stand-in for CIFAR-10"};
   if (wanted != "auto") return {wanted, "CIFAR-10 in " + wanted};
-  if (std::filesystem::is_directory("data/cifar-10-batches-bin")) return {"data", "CIFAR-10 in data/"};
+  if (std::filesystem::is_directory("data/cifar-10-batches-bin"))
+    return {"data", "CIFAR-10 in data/"};
   fmt::print("data/ has no CIFAR-10 (data/cifar-10-batches-bin): using the synthetic stand-in\n");
   return {make_synthetic_cifar10(), "synthetic stand-in for CIFAR-10"};
 }
@@ -56,8 +57,8 @@ double test_accuracy(layers::ModuleBase& model, DataLoader& loader, std::int64_t
 [[noreturn]] void stop_not_finite(layers::ModuleBase& model, const Tensor& inputs, double loss,
                                   int epoch, std::int64_t step) {
   const std::string where = first_non_finite(model, inputs);
-  fail("train", fmt::format("the loss is {} at epoch {}, step {}{}{}; a smaller --lr may help", loss,
-                            epoch, step, where.empty() ? "" : ": ", where));
+  fail("train", fmt::format("the loss is {} at epoch {}, step {}{}{}; a smaller --lr may help",
+                            loss, epoch, step, where.empty() ? "" : ": ", where));
 }
 
 class Training {
@@ -119,13 +120,17 @@ class Training {
 
 void write_result(const RunFolder& folder, const TrainOptions& o, const Data& data,
                   layers::ModuleBase& model, const std::vector<EpochResult>& epochs) {
-  nlohmann::ordered_json json = {
-      {"model", o.model_name},   {"parameters", model.num_parameters()},
-      {"data", data.note},       {"epochs_planned", o.epochs},
-      {"batch_size", o.batch_size}, {"lr", o.lr},
-      {"momentum", o.momentum},  {"weight_decay", o.weight_decay},
-      {"seed", o.seed},          {"threads", num_threads()},
-      {"epochs", nlohmann::ordered_json::array()}};
+  nlohmann::ordered_json json = {{"model", o.model_name},
+                                 {"parameters", model.num_parameters()},
+                                 {"data", data.note},
+                                 {"epochs_planned", o.epochs},
+                                 {"batch_size", o.batch_size},
+                                 {"lr", o.lr},
+                                 {"momentum", o.momentum},
+                                 {"weight_decay", o.weight_decay},
+                                 {"seed", o.seed},
+                                 {"threads", num_threads()},
+                                 {"epochs", nlohmann::ordered_json::array()}};
   for (const EpochResult& e : epochs) {
     json["epochs"].push_back({{"epoch", e.epoch},
                               {"loss", e.loss},
@@ -141,8 +146,10 @@ void check(const TrainOptions& o) {
   const auto wrong = [](const std::string& fact) { throw UsageError("train: " + fact); };
   if (o.epochs < 1) wrong(fmt::format("--epochs {} must be at least 1", o.epochs));
   if (o.batch_size < 1) wrong(fmt::format("--batch-size {} must be at least 1", o.batch_size));
-  if (!(o.lr > 0 && std::isfinite(o.lr))) wrong(fmt::format("--lr {} must be above 0 and finite", o.lr));
-  if (!(o.momentum >= 0 && o.momentum < 1)) wrong(fmt::format("--momentum {} must be in [0, 1)", o.momentum));
+  if (!(o.lr > 0 && std::isfinite(o.lr)))
+    wrong(fmt::format("--lr {} must be above 0 and finite", o.lr));
+  if (!(o.momentum >= 0 && o.momentum < 1))
+    wrong(fmt::format("--momentum {} must be in [0, 1)", o.momentum));
   if (!(o.weight_decay >= 0 && std::isfinite(o.weight_decay))) {
     wrong(fmt::format("--weight-decay {} must be at least 0 and finite", o.weight_decay));
   }
@@ -157,9 +164,10 @@ void check(const TrainOptions& o) {
 struct Sets {
   CIFAR10 train, test;
   explicit Sets(const std::string& root)
-      : train(root, {.train = true, .transform = {transforms::RandomCrop{32, {.padding = 4}},
-                                                  transforms::RandomHorizontalFlip{},
-                                                  transforms::ToTensor{}, normalize()}}),
+      : train(root, {.train = true,
+                     .transform = {transforms::RandomCrop{32, {.padding = 4}},
+                                   transforms::RandomHorizontalFlip{}, transforms::ToTensor{},
+                                   normalize()}}),
         test(root, {.train = false, .transform = {transforms::ToTensor{}, normalize()}}) {}
   static transforms::Normalize normalize() {
     return {transforms::cifar10_mean, transforms::cifar10_std};
@@ -173,9 +181,9 @@ TrainResult train(layers::ModuleBase& model, TrainOptions options) {
   const Data data = find_data(options.data);
   const Sets sets(data.root);
   const RunFolder folder(options.run, options.model_name);
-  fmt::print("training {} ({} parameters) on {} with {} thread{}, run folder {}\n", options.model_name,
-             model.num_parameters(), data.note, num_threads(), num_threads() == 1 ? "" : "s",
-             folder.path());
+  fmt::print("training {} ({} parameters) on {} with {} thread{}, run folder {}\n",
+             options.model_name, model.num_parameters(), data.note, num_threads(),
+             num_threads() == 1 ? "" : "s", folder.path());
   std::fflush(stdout);
 
   Training training(model, options, sets.train, sets.test);

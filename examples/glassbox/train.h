@@ -1,5 +1,5 @@
-// The training loop behind `glassbox train`, on the public API alone: an image classifier trained by
-// SGD with cross entropy, as in the article.
+// The training loop behind `glassbox train`, on the public API alone: an image classifier trained
+// by SGD with cross entropy, as in the article.
 #pragma once
 #include <cstdint>
 #include <memory>
@@ -40,8 +40,8 @@ TrainResult train(layers::ModuleBase& model, TrainOptions options);
 // The test accuracy of a linear classifier trained on the same images for one epoch.
 double linear_baseline(const TrainOptions& options);
 
-// `train` for someone who sees Glassbox for the first time: shows the model's summary, trains, writes
-// the graph beside the result, and says what a linear model reaches.
+// `train` for someone who sees Glassbox for the first time: shows the model's summary, trains,
+// writes the graph beside the result, and says what a linear model reaches.
 void demo(layers::ModuleBase& model, TrainOptions options);
 
 }  // namespace glassbox

@@ -7,19 +7,29 @@ namespace glassbox::models {
 
 struct CifarModel : layers::Module<CifarModel> {
   layers::Conv2d c2d{3, 16, 3, {.padding = 1}};
-  layers::Sequential features{
-      layers::BatchNorm2d{16}, layers::ReLU{},
-      layers::Conv2d{16, 16, 3, {.padding = 1}}, layers::BatchNorm2d{16}, layers::ReLU{},
-      layers::MaxPool2d{2},
+  layers::Sequential features{layers::BatchNorm2d{16},
+                              layers::ReLU{},
+                              layers::Conv2d{16, 16, 3, {.padding = 1}},
+                              layers::BatchNorm2d{16},
+                              layers::ReLU{},
+                              layers::MaxPool2d{2},
 
-      layers::Conv2d{16, 32, 3, {.padding = 1}}, layers::BatchNorm2d{32}, layers::ReLU{},
-      layers::Conv2d{32, 32, 3, {.padding = 1}}, layers::BatchNorm2d{32}, layers::ReLU{},
-      layers::MaxPool2d{2},
+                              layers::Conv2d{16, 32, 3, {.padding = 1}},
+                              layers::BatchNorm2d{32},
+                              layers::ReLU{},
+                              layers::Conv2d{32, 32, 3, {.padding = 1}},
+                              layers::BatchNorm2d{32},
+                              layers::ReLU{},
+                              layers::MaxPool2d{2},
 
-      layers::Conv2d{32, 32, 3, {.padding = 1}}, layers::BatchNorm2d{32}, layers::ReLU{},
-      layers::Conv2d{32, 32, 3, {.padding = 1}}, layers::BatchNorm2d{32}, layers::ReLU{},
+                              layers::Conv2d{32, 32, 3, {.padding = 1}},
+                              layers::BatchNorm2d{32},
+                              layers::ReLU{},
+                              layers::Conv2d{32, 32, 3, {.padding = 1}},
+                              layers::BatchNorm2d{32},
+                              layers::ReLU{},
 
-      layers::AdaptiveMaxPool2d{1}};
+                              layers::AdaptiveMaxPool2d{1}};
   layers::Sequential classifier{layers::Linear{32, 32}, layers::ReLU{}, layers::Linear{32, 10}};
   Tensor feature_map;  // the first convolution's output at the last call, [N, 16, 32, 32]
 

@@ -1,4 +1,5 @@
-// The MNIST network of the article: two convolutions, two linear layers, dropout; 21,840 parameters.
+// The MNIST network of the article: two convolutions, two linear layers, dropout; 21,840
+// parameters.
 #pragma once
 #include "layers/layers.h"
 

@@ -11,14 +11,17 @@ namespace {
 // Output channels of each convolution; 0 is a max pooling.
 std::vector<int> configuration(int depth) {
   switch (depth) {
-    case 11: return {64, 0, 128, 0, 256, 256, 0, 512, 512, 0, 512, 512, 0};
-    case 13: return {64, 64, 0, 128, 128, 0, 256, 256, 0, 512, 512, 0, 512, 512, 0};
+    case 11:
+      return {64, 0, 128, 0, 256, 256, 0, 512, 512, 0, 512, 512, 0};
+    case 13:
+      return {64, 64, 0, 128, 128, 0, 256, 256, 0, 512, 512, 0, 512, 512, 0};
     case 16:
       return {64, 64, 0, 128, 128, 0, 256, 256, 256, 0, 512, 512, 512, 0, 512, 512, 512, 0};
     case 19:
       return {64,  64,  0,   128, 128, 0,   256, 256, 256, 256, 0,
               512, 512, 512, 512, 0,   512, 512, 512, 512, 0};
-    default: fail("VGG", cat("depth ", depth, " is none of 11, 13, 16, 19"));
+    default:
+      fail("VGG", cat("depth ", depth, " is none of 11, 13, 16, 19"));
   }
 }
 
@@ -50,8 +53,12 @@ VGG::VGG(const VggOptions& options) {
     channels = out;
   }
   if (options.adaptive_pool) avgpool = std::make_shared<AdaptiveAvgPool2d>(7);
-  classifier = Sequential{Linear{512 * 7 * 7, 4096}, ReLU{}, Dropout{options.dropout},
-                          Linear{4096, 4096},        ReLU{}, Dropout{options.dropout},
+  classifier = Sequential{Linear{512 * 7 * 7, 4096},
+                          ReLU{},
+                          Dropout{options.dropout},
+                          Linear{4096, 4096},
+                          ReLU{},
+                          Dropout{options.dropout},
                           Linear{4096, options.num_classes}};
   initialize(*this);
 }

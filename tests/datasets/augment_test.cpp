@@ -1,4 +1,6 @@
 // The augmentation op against plain loops, its draws, and what it refuses.
+#include "engine/ops/augment.h"
+
 #include <doctest/doctest.h>
 
 #include <cmath>
@@ -6,7 +8,6 @@
 #include <numeric>
 
 #include "engine/core/threads.h"
-#include "engine/ops/augment.h"
 #include "engine/ops/create.h"
 
 namespace glassbox {
@@ -115,8 +116,10 @@ TEST_CASE("augment with all of it off copies the bytes, and needs no counter") {
 
 TEST_CASE("augment of no images and of a batch of none") {
   const Augment op{2, 1, 0.5, true, {0.5}, {0.25}};
-  CHECK(augment(noise_images({4, 1, 3, 3}), list({}), counter(0, 0), op).shape() == Shape{0, 1, 2, 2});
-  CHECK(augment(noise_images({0, 1, 3, 3}), list({}), counter(0, 0), op).shape() == Shape{0, 1, 2, 2});
+  CHECK(augment(noise_images({4, 1, 3, 3}), list({}), counter(0, 0), op).shape() ==
+        Shape{0, 1, 2, 2});
+  CHECK(augment(noise_images({0, 1, 3, 3}), list({}), counter(0, 0), op).shape() ==
+        Shape{0, 1, 2, 2});
 }
 
 TEST_CASE("augment gives the same bits at 1, 2 and 3 threads") {
@@ -133,7 +136,8 @@ TEST_CASE("augment gives the same bits at 1, 2 and 3 threads") {
 TEST_CASE("a draw depends on seed, epoch and index, not on the batch or the set") {
   const Tensor images = noise_images({40, 3, 8, 8});
   const Augment op{Pair(8), 4, 0.5};
-  const auto run = [&](const Tensor& set, const Tensor& indices, std::int64_t seed, std::int64_t epoch) {
+  const auto run = [&](const Tensor& set, const Tensor& indices, std::int64_t seed,
+                       std::int64_t epoch) {
     return augment(set, indices, counter(seed, epoch), op);
   };
   const Tensor all = run(images, up_to(40), 7, 2);
@@ -152,7 +156,8 @@ TEST_CASE("a draw depends on seed, epoch and index, not on the batch or the set"
   CHECK(run(images, up_to(40), 8, 2).to_vector<float>() != all.to_vector<float>());
   CHECK(run(images, up_to(40), 7, 3).to_vector<float>() != all.to_vector<float>());
   // All 64 bits of a seed count.
-  CHECK(run(images, up_to(40), 7 + (std::int64_t(1) << 62), 2).to_vector<float>() != all.to_vector<float>());
+  CHECK(run(images, up_to(40), 7 + (std::int64_t(1) << 62), 2).to_vector<float>() !=
+        all.to_vector<float>());
 }
 
 TEST_CASE("draws are those of Philox4x32-10, on every machine and for good") {
@@ -163,8 +168,11 @@ TEST_CASE("draws are those of Philox4x32-10, on every machine and for good") {
     bool flipped;
   };
   // From an implementation in Python that gives Random123's known answers.
-  const Known known[] = {{0, 0, 0, 3, 7, false}, {0, 0, 1, 8, 3, false}, {0, 1, 0, 4, 8, true},
-                         {1, 0, 0, 8, 8, false}, {~std::uint64_t(0), 7, 49999, 0, 0, true},
+  const Known known[] = {{0, 0, 0, 3, 7, false},
+                         {0, 0, 1, 8, 3, false},
+                         {0, 1, 0, 4, 8, true},
+                         {1, 0, 0, 8, 8, false},
+                         {~std::uint64_t(0), 7, 49999, 0, 0, true},
                          {5, std::uint64_t(1) << 31, 12345, 3, 5, true}};
   for (const Known& k : known) {
     const ops::AugmentDraw draw = ops::draw_augment(k.seed, k.epoch, k.index, 9, 9, 0.5);
@@ -183,9 +191,11 @@ double deviations(std::int64_t k, std::int64_t n, double p) {
 TEST_CASE("flips have the probability asked for, apart in seeds, epochs and neighbours") {
   constexpr std::int64_t n = 20'000;
   Tensor images = zeros({n, 1, 1, 2}, DType::u8);
-  for (std::int64_t i = 0; i < n; ++i) images.mutable_data<std::uint8_t>()[static_cast<std::size_t>(2 * i + 1)] = 1;
+  for (std::int64_t i = 0; i < n; ++i)
+    images.mutable_data<std::uint8_t>()[static_cast<std::size_t>(2 * i + 1)] = 1;
   const auto flips = [&](std::int64_t seed, std::int64_t epoch, double p) {
-    const auto y = augment(images, up_to(n), counter(seed, epoch), {0, 0, p, false, {}, {}}).to_vector<int>();
+    const auto y =
+        augment(images, up_to(n), counter(seed, epoch), {0, 0, p, false, {}, {}}).to_vector<int>();
     std::vector<bool> flipped;
     for (std::size_t i = 0; i < y.size(); i += 2) {
       CHECK_FALSE(y[i] == y[i + 1]);
@@ -218,7 +228,8 @@ TEST_CASE("crops are uniform over all places, and independent of flips") {
     const std::int64_t i = at++ % 50;
     v = static_cast<std::uint8_t>(i < 25 ? i / 5 : i % 5);
   }
-  const auto y = augment(images, up_to(n), counter(11, 0), {3, 1, 0, false, {}, {}}).to_vector<int>();
+  const auto y =
+      augment(images, up_to(n), counter(11, 0), {3, 1, 0, false, {}, {}}).to_vector<int>();
   std::vector<std::int64_t> places(50);
   for (std::size_t i = 0; i < static_cast<std::size_t>(n); ++i) {
     const int top = y[18 * i + 4], left = y[18 * i + 13];
@@ -227,7 +238,8 @@ TEST_CASE("crops are uniform over all places, and independent of flips") {
   }
   double chi_squared = 0;
   const double expected = n / 50.0;
-  for (const std::int64_t k : places) chi_squared += std::pow(static_cast<double>(k) - expected, 2) / expected;
+  for (const std::int64_t k : places)
+    chi_squared += std::pow(static_cast<double>(k) - expected, 2) / expected;
   CHECK(chi_squared < 49 + 4 * std::sqrt(2 * 49.0));
   CHECK(chi_squared > 49 - 4 * std::sqrt(2 * 49.0));
 }
@@ -246,9 +258,10 @@ TEST_CASE("augment says what is wrong") {
   CHECK_THROWS_WITH_AS(augment(images, zeros({2, 1}, DType::i64), count, {}),
                        "augment: indices must be [B] i64, got [2,1] i64", Error);
   CHECK_THROWS_WITH_AS(augment(images, indices, {}, {.flip = 0.5}),
-                       "augment: random crops and flips need a counter [2] i64, got undefined", Error);
+                       "augment: random crops and flips need a counter [2] i64, got none", Error);
   CHECK_THROWS_WITH_AS(augment(images, indices, list({1}), {.crop = 4}),
-                       "augment: random crops and flips need a counter [2] i64, got [1] i64", Error);
+                       "augment: random crops and flips need a counter [2] i64, got [1] i64",
+                       Error);
   check({.padding = -1}, "augment: crop 0x0 and padding -1 must not be negative");
   check({.crop = Pair(-2, 4)}, "augment: crop -2x4 and padding 0 must not be negative");
   check({.crop = Pair(0, 4)}, "augment: crop 0x4 has one size of 0; 0x0 is no crop");
@@ -261,9 +274,11 @@ TEST_CASE("augment says what is wrong") {
   check({.mean = {1, 2, 3}, .std = {1, 0, 1}}, "augment: std 0 must be above 0");
   check({.mean = {1, 2, 3}, .std = {1, 1, NAN}}, "augment: std nan must be above 0");
   check({.crop = Pair(9, 6)}, "augment: crop 9x6 is larger than the image 8x6 padded by 0");
-  check({.crop = Pair(8, 9), .padding = 1}, "augment: crop 8x9 is larger than the image 8x6 padded by 1");
+  check({.crop = Pair(8, 9), .padding = 1},
+        "augment: crop 8x9 is larger than the image 8x6 padded by 1");
   check({.crop = 1, .padding = 2'000'000'000},
-        "augment: padding 2000000000 makes images of 4000000008x4000000006, larger than can be cropped");
+        "augment: padding 2000000000 makes images of 4000000008x4000000006, larger than can be "
+        "cropped");
   CHECK_THROWS_WITH_AS(augment(images, list({0, 3}), count, {}),
                        "augment: index 3 at position 1 is outside a set of 3 images", Error);
   CHECK_THROWS_WITH_AS(augment(images, list({-1}), count, {}),

@@ -1,9 +1,10 @@
 // Reading CIFAR-10's files: where they lie, what they hold, and what is wrong with them.
+#include "datasets/cifar10.h"
+
 #include <doctest/doctest.h>
 
 #include <array>
 
-#include "datasets/cifar10.h"
 #include "tests/datasets/cifar_files.h"
 #include "tests/temp_folder.h"
 
@@ -57,7 +58,8 @@ TEST_CASE("CIFAR-10 records are in the files' order, their pixels by channel, ro
     const std::string want = pixels(seed);
     const Tensor image = set.images[index];
     CHECK(std::string_view(reinterpret_cast<const char*>(image.raw()), 3072) == want);
-    for (const auto& [c, y, x] : {std::array{0, 0, 1}, std::array{1, 0, 0}, std::array{2, 31, 30}}) {
+    for (const auto& [c, y, x] :
+         {std::array{0, 0, 1}, std::array{1, 0, 0}, std::array{2, 31, 30}}) {
       const auto at = static_cast<std::size_t>((c * 32 + y) * 32 + x);
       CHECK(image[c][y][x].item<int>() == static_cast<unsigned char>(want[at]));
     }
@@ -80,7 +82,8 @@ TEST_CASE("CIFAR-10 classes are the article's, or those of a set that is not the
     test::write_bytes(folder / "batches.meta.txt", text);
     return CIFAR10(folder.path(), {.train = false}).classes;
   };
-  CHECK(classes("airplane\nautomobile\nbird\ncat\ndeer\ndog\nfrog\nhorse\nship\ntruck\n\n") == article);
+  CHECK(classes("airplane\nautomobile\nbird\ncat\ndeer\ndog\nfrog\nhorse\nship\ntruck\n\n") ==
+        article);
   CHECK(classes("a\nb\nc\nd\ne\nf\ng\nh\ni\nj\n") ==
         std::vector<std::string>{"a", "b", "c", "d", "e", "f", "g", "h", "i", "j"});
   CHECK(classes("a\r\nb\r\nc\r\nd\r\ne\r\nf\r\ng\r\nh\r\ni\r\nj\r\n").back() == "j");
@@ -100,7 +103,8 @@ TEST_CASE("CIFAR-10 files that are missing are named, with where to put them") {
     return "no error";
   };
   const auto nowhere = [&](const std::string& root) {
-    return "CIFAR10: no data_batch_1.bin in " + root + " or " + root + "/cifar-10-batches-bin" + advice;
+    return "CIFAR10: no data_batch_1.bin in " + root + " or " + root + "/cifar-10-batches-bin" +
+           advice;
   };
   CHECK(message(folder.path()) == nowhere(folder.path()));
   CHECK(message(folder / "none") == nowhere(folder / "none"));
@@ -117,7 +121,8 @@ TEST_CASE("CIFAR-10 files that are missing are named, with where to put them") {
         "CIFAR10: " + folder.path() + " lacks data_batch_2.bin, data_batch_5.bin" + advice);
   CHECK(message(folder.path(), false) == "no error");
   fs::remove(folder / "test_batch.bin");
-  CHECK(message(folder.path(), false) == "CIFAR10: " + folder.path() + " lacks test_batch.bin" + advice);
+  CHECK(message(folder.path(), false) ==
+        "CIFAR10: " + folder.path() + " lacks test_batch.bin" + advice);
 }
 
 TEST_CASE("CIFAR-10 files of another size, a folder, and wrong labels are refused") {
@@ -125,7 +130,8 @@ TEST_CASE("CIFAR-10 files of another size, a folder, and wrong labels are refuse
   make_cifar(folder.path());
   const std::string file = folder / "test_batch.bin";
   const auto check = [&](const std::string& fact) {
-    CHECK_THROWS_WITH_AS(CIFAR10(folder.path(), {.train = false}), (file + ": " + fact).c_str(), Error);
+    CHECK_THROWS_WITH_AS(CIFAR10(folder.path(), {.train = false}), (file + ": " + fact).c_str(),
+                         Error);
   };
   SUBCASE("truncated") {
     fs::resize_file(file, 30'729'999);
@@ -159,9 +165,9 @@ TEST_CASE("CIFAR-10 files of another size, a folder, and wrong labels are refuse
   }
   SUBCASE("the fifth of several files") {
     set_record(folder / "data_batch_5.bin", 7, 0, label(11));
-    CHECK_THROWS_WITH_AS(CIFAR10{folder.path()},
-                         (folder / "data_batch_5.bin: record 7 has the label 11; labels are 0 to 9").c_str(),
-                         Error);
+    CHECK_THROWS_WITH_AS(
+        CIFAR10{folder.path()},
+        (folder / "data_batch_5.bin: record 7 has the label 11; labels are 0 to 9").c_str(), Error);
   }
 }
 

@@ -15,11 +15,13 @@ void make_cifar(const std::string& folder) {
   std::filesystem::create_directories(folder);
   for (const std::string name : cifar_batches) {
     write_bytes(folder + "/" + name, "");
-    std::filesystem::resize_file(folder + "/" + name, CIFAR10::records_per_file * CIFAR10::record_bytes);
+    std::filesystem::resize_file(folder + "/" + name,
+                                 CIFAR10::records_per_file * CIFAR10::record_bytes);
   }
 }
 
-void set_record(const std::string& file, std::int64_t record, std::int64_t at, const std::string& bytes) {
+void set_record(const std::string& file, std::int64_t record, std::int64_t at,
+                const std::string& bytes) {
   std::fstream out(file, std::ios::in | std::ios::out | std::ios::binary);
   out.seekp(record * CIFAR10::record_bytes + at);
   out << bytes;

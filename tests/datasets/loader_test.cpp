@@ -1,4 +1,6 @@
 // DataLoader: which images come in which order. Compose: what it lowers to, and what it refuses.
+#include "datasets/loader.h"
+
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -6,7 +8,6 @@
 #include <limits>
 #include <numeric>
 
-#include "datasets/loader.h"
 #include "engine/core/threads.h"
 
 namespace glassbox::datasets {
@@ -22,9 +23,11 @@ ImageDataset counted(std::int64_t n) {
   set.images = empty({n, 1, 2, 2}, DType::u8, Device::cpu());
   set.labels = empty({n}, DType::i64, Device::cpu());
   for (std::int64_t i = 0; i < 4 * n; ++i) {
-    set.images.mutable_data<std::uint8_t>()[static_cast<std::size_t>(i)] = static_cast<std::uint8_t>(i / 4);
+    set.images.mutable_data<std::uint8_t>()[static_cast<std::size_t>(i)] =
+        static_cast<std::uint8_t>(i / 4);
   }
-  for (std::int64_t i = 0; i < n; ++i) set.labels.mutable_data<std::int64_t>()[static_cast<std::size_t>(i)] = 3 * i;
+  for (std::int64_t i = 0; i < n; ++i)
+    set.labels.mutable_data<std::int64_t>()[static_cast<std::size_t>(i)] = 3 * i;
   return set;
 }
 
@@ -156,7 +159,8 @@ TEST_CASE("a random permutation has every number once, at every place equally of
 
 TEST_CASE("a loader augments: each image by its index, each epoch anew") {
   ImageDataset set = counted(20);
-  for (std::size_t i = 0; i < 80; ++i) set.images.mutable_data<std::uint8_t>()[i] = static_cast<std::uint8_t>(i);
+  for (std::size_t i = 0; i < 80; ++i)
+    set.images.mutable_data<std::uint8_t>()[i] = static_cast<std::uint8_t>(i);
   set.transform = {RandomCrop{2, {.padding = 1}}, RandomHorizontalFlip{}, ToTensor{}};
   const auto images = [&](const DataLoaderOptions& options, int epoch) {
     DataLoader loader(set, options);
@@ -177,9 +181,10 @@ TEST_CASE("a loader augments: each image by its index, each epoch anew") {
 
 TEST_CASE("a loader refuses sizes that make no sense") {
   const ImageDataset set = counted(3);
-  CHECK_THROWS_WITH_AS(DataLoader(set, {.batch_size = 0}), "DataLoader: batch_size 0 must be at least 1", Error);
-  CHECK_THROWS_WITH_AS(DataLoader(set, {.batch_size = -128}), "DataLoader: batch_size -128 must be at least 1",
-                       Error);
+  CHECK_THROWS_WITH_AS(DataLoader(set, {.batch_size = 0}),
+                       "DataLoader: batch_size 0 must be at least 1", Error);
+  CHECK_THROWS_WITH_AS(DataLoader(set, {.batch_size = -128}),
+                       "DataLoader: batch_size -128 must be at least 1", Error);
   CHECK_THROWS_WITH_AS(DataLoader(set, {.limit = -1}), "DataLoader: limit -1 is negative", Error);
   CHECK_THROWS_AS(DataLoader(ImageDataset{}), Error);
   ImageDataset uneven = counted(3);
@@ -203,15 +208,16 @@ TEST_CASE("Compose lowers to one augmentation op") {
 }
 
 TEST_CASE("Compose refuses an order that is not one op, and says which order is") {
-  const std::vector<Compose::Step> steps{RandomCrop{4}, RandomHorizontalFlip{}, ToTensor{}, Normalize{{0.5}, {0.5}}};
+  const std::vector<Compose::Step> steps{RandomCrop{4}, RandomHorizontalFlip{}, ToTensor{},
+                                         Normalize{{0.5}, {0.5}}};
   const std::string names[] = {"RandomCrop", "RandomHorizontalFlip", "ToTensor", "Normalize"};
   for (std::size_t a = 0; a < 4; ++a) {
     for (std::size_t b = 0; b <= a; ++b) {
       // Normalize without ToTensor is told apart.
-      const std::string message =
-          a == 3 ? "Compose: Normalize needs ToTensor before it"
-                 : "Compose: " + names[b] + " comes after " + names[a] +
-                       "; the order is RandomCrop, RandomHorizontalFlip, ToTensor, Normalize, each once";
+      const std::string message = a == 3 ? "Compose: Normalize needs ToTensor before it"
+                                         : "Compose: " + names[b] + " comes after " + names[a] +
+                                               "; the order is RandomCrop, RandomHorizontalFlip, "
+                                               "ToTensor, Normalize, each once";
       INFO(cat(names[a], " ", names[b]));
       CHECK_THROWS_WITH_AS((Compose{steps[a], steps[b]}), message.c_str(), Error);
     }
@@ -220,7 +226,8 @@ TEST_CASE("Compose refuses an order that is not one op, and says which order is"
                        doctest::Contains("Normalize comes after Normalize"), Error);
   CHECK_THROWS_WITH_AS((Compose{ToTensor{}, steps[3], steps[0]}),
                        doctest::Contains("RandomCrop comes after Normalize"), Error);
-  const std::string no_tensor = "Compose: needs ToTensor: a model takes numbers in [0, 1], not bytes";
+  const std::string no_tensor =
+      "Compose: needs ToTensor: a model takes numbers in [0, 1], not bytes";
   CHECK_THROWS_WITH_AS((Compose{steps[0]}), no_tensor.c_str(), Error);
   CHECK_THROWS_WITH_AS((Compose{steps[0], steps[1]}), no_tensor.c_str(), Error);
 }
@@ -231,7 +238,8 @@ TEST_CASE("transforms refuse numbers that make no sense") {
   CHECK_THROWS_WITH_AS((Compose{RandomCrop{{32, -1}}, ToTensor{}}),
                        "RandomCrop: size 32x-1 must be at least 1 and padding 0 at least 0", Error);
   CHECK_THROWS_WITH_AS((Compose{RandomCrop{32, {.padding = -4}}, ToTensor{}}),
-                       "RandomCrop: size 32x32 must be at least 1 and padding -4 at least 0", Error);
+                       "RandomCrop: size 32x32 must be at least 1 and padding -4 at least 0",
+                       Error);
   CHECK_THROWS_WITH_AS((Compose{RandomHorizontalFlip{1.5}, ToTensor{}}),
                        "RandomHorizontalFlip: 1.5 is not a probability", Error);
   CHECK_THROWS_WITH_AS((Compose{RandomHorizontalFlip{NAN}, ToTensor{}}),
@@ -240,7 +248,8 @@ TEST_CASE("transforms refuse numbers that make no sense") {
   ImageDataset set = counted(2);
   set.transform = {ToTensor{}, Normalize{{0.5, 0.5}, {0.5, 0.5}}};
   DataLoader loader(set);
-  CHECK_THROWS_WITH_AS(loader.begin(), "augment: mean has 2 and std 2 numbers for 1 channels", Error);
+  CHECK_THROWS_WITH_AS(loader.begin(), "augment: mean has 2 and std 2 numbers for 1 channels",
+                       Error);
 }
 
 }  // namespace

@@ -1,4 +1,6 @@
 // The synthetic images, pinned to the byte, and the files that are made of them.
+#include "datasets/synthetic.h"
+
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -8,7 +10,6 @@
 #include <set>
 
 #include "datasets/cifar10.h"
-#include "datasets/synthetic.h"
 #include "datasets/synthetic_image.h"
 #include "engine/core/threads.h"
 #include "tests/temp_folder.h"
@@ -77,13 +78,16 @@ TEST_CASE("a synthetic image depends on its seed, index and label, and on nothin
 TEST_CASE("synthetic classes have ten names, and no eleventh") {
   const auto& names = synthetic_class_names();
   CHECK(std::set<std::string_view>(names.begin(), names.end()).size() == 10);
-  CHECK_THROWS_WITH_AS(image_of(0, 0, 10), "synthetic_image: label 10 is above 9: there are 10 classes", Error);
+  CHECK_THROWS_WITH_AS(image_of(0, 0, 10),
+                       "synthetic_image: label 10 is above 9: there are 10 classes", Error);
 }
 
 struct Stop {};  // what a progress callback throws to interrupt the making
 
 constexpr const char* manifest0 = "Glassbox synthetic stand-in for CIFAR-10, version 1, seed 0\n";
-std::string batch_name(int i) { return i < 5 ? "data_batch_" + std::to_string(i + 1) + ".bin" : "test_batch.bin"; }
+std::string batch_name(int i) {
+  return i < 5 ? "data_batch_" + std::to_string(i + 1) + ".bin" : "test_batch.bin";
+}
 
 // A folder as if made with seed 0; the files are holes that take no room on disk.
 void make_stub(const TempFolder& folder) {
@@ -127,7 +131,8 @@ TEST_CASE("a synthetic set is made again exactly when it is not whole or of anot
     CHECK(is_remade(folder));
   }
   SUBCASE("images of an older version") {
-    write_bytes(folder / "synthetic.txt", "Glassbox synthetic stand-in for CIFAR-10, version 0, seed 0\n");
+    write_bytes(folder / "synthetic.txt",
+                "Glassbox synthetic stand-in for CIFAR-10, version 0, seed 0\n");
     CHECK(is_remade(folder));
   }
   SUBCASE("the making was interrupted") {
@@ -141,9 +146,10 @@ TEST_CASE("a synthetic set that cannot be written says so") {
   const TempFolder folder;
   write_bytes(folder / "file", "");
   CHECK_THROWS_WITH_AS(make_synthetic_cifar10({folder / "file/set"}),
-                       (folder / "file/set: cannot make this folder: Not a directory").c_str(), Error);
-  CHECK_THROWS_WITH_AS(make_synthetic_cifar10({folder / "file"}), doctest::Contains("cannot make this folder"),
+                       (folder / "file/set: cannot make this folder: Not a directory").c_str(),
                        Error);
+  CHECK_THROWS_WITH_AS(make_synthetic_cifar10({folder / "file"}),
+                       doctest::Contains("cannot make this folder"), Error);
 }
 
 TEST_SUITE("slow") {
@@ -172,14 +178,16 @@ TEST_SUITE("slow") {
     const CIFAR10 train(folder.path()), test(folder.path(), {.train = false});
     CHECK(train.classes.front() == "disc");
     for (int file = 0; file < 6; ++file) {
-      const auto labels = file < 5 ? train.labels.data<std::int64_t>().subspan(std::size_t(file) * 10'000, 10'000)
-                                   : test.labels.data<std::int64_t>();
+      const auto labels =
+          file < 5 ? train.labels.data<std::int64_t>().subspan(std::size_t(file) * 10'000, 10'000)
+                   : test.labels.data<std::int64_t>();
       std::map<std::int64_t, int> counts;
       for (const std::int64_t label : labels) ++counts[label];
       CHECK(counts.size() == 10);
       for (const auto& count : counts) CHECK(count.second == 1000);
     }
-    for (const std::int64_t index : {0, 4'999, 5'000, 9'999, 10'000, 37'123, 49'999, 50'000, 59'999}) {
+    for (const std::int64_t index :
+         {0, 4'999, 5'000, 9'999, 10'000, 37'123, 49'999, 50'000, 59'999}) {
       CAPTURE(index);
       const bool in_train = index < 50'000;
       const auto at = static_cast<std::size_t>(in_train ? index : index - 50'000);
@@ -193,14 +201,16 @@ TEST_SUITE("slow") {
 
     // Used again: nothing is written.
     std::map<std::string, fs::file_time_type> times;
-    for (const std::string& name : test::names_in(folder.path())) times[name] = fs::last_write_time(folder / name);
+    for (const std::string& name : test::names_in(folder.path()))
+      times[name] = fs::last_write_time(folder / name);
     calls.clear();
     make_synthetic_cifar10({folder.path(), 0, progress});
     CHECK(calls.empty());
     for (const auto& [name, time] : times) CHECK(fs::last_write_time(folder / name) == time);
 
     // Made again, on another number of threads: the same bytes.
-    const std::string third = read_bytes(folder / "data_batch_3.bin"), last = read_bytes(folder / "test_batch.bin");
+    const std::string third = read_bytes(folder / "data_batch_3.bin"),
+                      last = read_bytes(folder / "test_batch.bin");
     fs::resize_file(folder / "test_batch.bin", 5);
     write_bytes(folder / "data_batch_3.bin", "");
     const NumThreadsScope threads(3);

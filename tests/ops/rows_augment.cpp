@@ -25,7 +25,8 @@ Tensors augment_reference(const Augment& op, const Tensors& in) {
     Philox::Words words{};
     if (in[2].defined()) {
       const auto counter = in[2].data<std::int64_t>();
-      words = Philox::words(std::uint64_t(counter[0]), std::uint64_t(index), std::uint64_t(counter[1]));
+      words =
+          Philox::words(std::uint64_t(counter[0]), std::uint64_t(index), std::uint64_t(counter[1]));
     }
     const double place_h = words[0] * 0x1p-32 * static_cast<double>(rows - h + 1);
     const double place_w = words[1] * 0x1p-32 * static_cast<double>(columns - w + 1);
@@ -56,7 +57,8 @@ Row augment_row() {
       sample("no image", full, {images({0, 3, 7, 3}), list({}), counter}),
       sample("a batch of none", full, {images({2, 3, 7, 3}), list({}), counter}),
       sample("padding alone", Augment{.padding = 2}, {images({3, 1, 3, 3}), list({2}), Tensor()}),
-      sample("a crop of one size", Augment{.crop = Pair(2, 5)}, {images({3, 1, 3, 5}), list({1}), counter}),
+      sample("a crop of one size", Augment{.crop = Pair(2, 5)},
+             {images({3, 1, 3, 5}), list({1}), counter}),
       sample("always flipped", Augment{.flip = 1}, {images({3, 2, 3, 5}), list({1, 2}), counter}),
       sample("many", full, {images({60, 3, 9, 9}), integers({90}, 0, 60), counter}),
       sample("many, of their own size", Augment{Pair(32), 4, 0.5},
@@ -67,24 +69,32 @@ Row augment_row() {
   const Tensor set = images({3, 3, 8, 6}), indices = list({0, 2});
   row.wrong = {
       wrong(Augment{}, {values({3, 3, 8, 6}), indices, counter}, "images must be [N,C,H,W] u8"),
-      wrong(Augment{}, {images({3, 8, 6}), indices, counter}, "images must be [N,C,H,W] u8, got [3,8,6] u8"),
+      wrong(Augment{}, {images({3, 8, 6}), indices, counter},
+            "images must be [N,C,H,W] u8, got [3,8,6] u8"),
       wrong(Augment{}, {set, values({2}), counter}, "indices must be [B] i64, got [2] f64"),
       wrong(Augment{}, {set, integers({2, 1}), counter}, "indices must be [B] i64, got [2,1] i64"),
-      wrong(Augment{.flip = 0.5}, {set, indices, Tensor()}, "need a counter [2] i64, got undefined"),
+      wrong(Augment{.flip = 0.5}, {set, indices, Tensor()}, "need a counter [2] i64, got none"),
       wrong(Augment{.crop = 2}, {set, indices, list({1})}, "need a counter [2] i64, got [1] i64"),
       wrong(Augment{.padding = -1}, {set, indices, counter}, "padding -1 must not be negative"),
       wrong(Augment{.crop = Pair(0, 4)}, {set, indices, counter}, "crop 0x4 has one size of 0"),
       wrong(Augment{.flip = 1.5}, {set, indices, counter}, "flip 1.5 is not a probability"),
       wrong(Augment{.mean = {1}, .std = {1}}, {set, indices, counter}, "numbers for 3 channels"),
-      wrong(Augment{.mean = {0, 0, 0}, .std = {1, 0, 1}}, {set, indices, counter}, "std 0 must be above 0"),
-      wrong(Augment{.crop = Pair(9, 6)}, {set, indices, counter}, "crop 9x6 is larger than the image 8x6"),
-      wrong(Augment{.padding = 2'000'000'000}, {set, indices, counter}, "larger than can be cropped"),
-      wrong(Augment{}, {set, list({0, 3}), counter}, "index 3 at position 1 is outside a set of 3 images"),
-      wrong(Augment{}, {set, list({-1}), counter}, "index -1 at position 0 is outside a set of 3 images"),
+      wrong(Augment{.mean = {0, 0, 0}, .std = {1, 0, 1}}, {set, indices, counter},
+            "std 0 must be above 0"),
+      wrong(Augment{.crop = Pair(9, 6)}, {set, indices, counter},
+            "crop 9x6 is larger than the image 8x6"),
+      wrong(Augment{.padding = 2'000'000'000}, {set, indices, counter},
+            "larger than can be cropped"),
+      wrong(Augment{}, {set, list({0, 3}), counter},
+            "index 3 at position 1 is outside a set of 3 images"),
+      wrong(Augment{}, {set, list({-1}), counter},
+            "index -1 at position 0 is outside a set of 3 images"),
   };
   row.batched = true;
   // The bytes of the crops alone: sets are large.
-  row.bytes = [](const AnyOp&, Specs, Specs out) { return std::pair(out[0].numel(), 4 * out[0].numel()); };
+  row.bytes = [](const AnyOp&, Specs, Specs out) {
+    return std::pair(out[0].numel(), 4 * out[0].numel());
+  };
   return row;
 }
 
