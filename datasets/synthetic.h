@@ -12,7 +12,7 @@ struct SyntheticOptions {
   std::string folder = "data/synthetic-cifar-10-batches-bin";
   std::uint64_t seed = 0;
   // Called with the number of images done, of 60,000, when files have to be made; from one thread.
-  std::function<void(std::int64_t done, std::int64_t total)> progress;
+  std::function<void(std::int64_t done, std::int64_t total)> progress = {};
 };
 
 // Makes the files unless they are there, whole and of this seed; returns the folder, which CIFAR10

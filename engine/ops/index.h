@@ -63,7 +63,7 @@ struct MinAll {
 // Index of the largest element along dim, or in the flattened tensor; i64.
 struct ArgMax {
   static constexpr std::string_view name = "argmax", kind = "ArgMax";
-  std::optional<int> dim;
+  std::optional<int> dim = {};
   bool keepdim = false;
   bool operator==(const ArgMax&) const = default;
   Attrs attrs(Specs) const;
