@@ -105,8 +105,9 @@ TEST_CASE("cli: summaries in torchsummary's style are its tables to the byte") {
   for (const auto& [model, file] :
        {std::pair{"mnist", "mnist_net"}, std::pair{"cifar", "cifar_model"},
         std::pair{"vgg11_bn@2019", "vgg11_bn"}}) {
-    CAPTURE(model);
-    const CliResult result = run_cli({"summary", model, "--style", "torchsummary"});
+    const std::string name = model;
+    CAPTURE(name);
+    const CliResult result = run_cli({"summary", name, "--style", "torchsummary"});
     CHECK(result.code == 0);
     CHECK(result.err.empty());
     CHECK(result.out == read_data("golden/" + std::string(file) + ".torchsummary.txt"));

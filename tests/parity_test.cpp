@@ -137,7 +137,8 @@ template <class Model>
 void check_final(Model& model, const io::Safetensors& file, double tolerance) {
   const layers::StateDict own = model.state_dict();
   for (const auto& [name, tensor] : with_prefix(file, "final/")) {
-    CAPTURE(name);
+    const std::string capture = name;
+    CAPTURE(capture);
     const auto it =
         std::find_if(own.begin(), own.end(), [&n = name](const auto& e) { return e.first == n; });
     REQUIRE(it != own.end());
@@ -167,7 +168,8 @@ TEST_CASE("CifarModel's first step moves the running statistics as in PyTorch") 
   CHECK(max_difference(logits, file.at("logits")) <= 1e-10);
   int buffers = 0;
   for (const auto& [name, buffer] : model.named_buffers()) {
-    CAPTURE(name);
+    const std::string capture = name;
+    CAPTURE(capture);
     CHECK(max_difference(buffer, file.at("step1/" + name)) <= 1e-12);
     ++buffers;
   }
@@ -208,7 +210,8 @@ TEST_CASE("Net's dropout step is PyTorch's when the masks are") {
   loss.backward();
   CHECK(std::fabs(loss.item<double>() - file.at("dropout/loss").item<double>()) <= 1e-10);
   for (const auto& [name, p] : net.named_parameters()) {
-    CAPTURE(name);
+    const std::string capture = name;
+    CAPTURE(capture);
     CHECK(max_difference(p.grad(), file.at("dropout/grad/" + name)) <= 1e-10);
   }
 }

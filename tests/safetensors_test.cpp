@@ -77,7 +77,8 @@ TEST_CASE("safetensors: every type comes back, and numbers without dimensions or
   CHECK(loaded.metadata == metadata);
   CHECK(loaded.tensors.size() == tensors.size());
   for (const auto& [name, tensor] : tensors) {
-    CAPTURE(name);
+    const std::string label = name;
+    CAPTURE(label);
     REQUIRE(loaded.contains(name));
     check_equal(loaded.at(name), tensor);
   }

@@ -24,7 +24,8 @@ void offer(T* __restrict y, std::int32_t* __restrict index, const T* __restrict 
   if (!index) {
     for (std::int64_t q = 0; q < n; ++q) {
       const T candidate = x[q * step];
-      y[q] = (candidate > y[q]) | (candidate != candidate) ? candidate : y[q];
+      const bool better = (candidate > y[q]) | (candidate != candidate);
+      y[q] = better ? candidate : y[q];
     }
     return;
   }

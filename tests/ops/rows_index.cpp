@@ -101,7 +101,7 @@ Row all_row() {
   };
   row.samples[0].flops = 3 * 5;
   row.samples[3].differentiable = {false};
-  row.reference = naive<Op>([](const Op&, const Tensors& in) -> Tensors {
+  row.reference = naive<Op>([=](const Op&, const Tensors& in) -> Tensors {
     Values x(Shape{in[0].numel()});
     for (std::int64_t i = 0; i < x.numel(); ++i) x[i] = Values(in[0].reshape({-1}))[i];
     const DType dtype = is_floating(in[0].dtype()) ? DType::f64 : in[0].dtype();

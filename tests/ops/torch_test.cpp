@@ -46,7 +46,8 @@ int for_cases(const std::string& op, const F& f) {
   int count = 0;
   for (const auto& [name, options] : cases.items()) {
     if (!name.starts_with(op + "/")) continue;
-    INFO(name);
+    const std::string label = name;  // a binding cannot be captured in clang 14
+    INFO(label);
     f(Case{name, options, file});
     ++count;
   }
