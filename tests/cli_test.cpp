@@ -143,7 +143,7 @@ TEST_CASE("cli: an input is sizes with x between them") {
   check_fails(2, {"summary", "cifar", "--input", "3x32x-32"}, {"--input 3x32x-32", "3x224x224"});
   // Of the right form, but not what the model takes.
   check_fails(1, {"summary", "cifar", "--input", "1x32x32"},
-              {"conv2d: ", "3 channels", "CifarModel.c2d"});
+              {"conv2d: ", "1 channels", "expects 3", "CifarModel.c2d"});
   check_fails(1, {"summary", "cifar", "--input", "3x2x2"}, {"in CifarModel."});
   check_fails(1, {"summary", "cifar", "--input", "3x32x32,3x32x32"},
               {"forward does not take 2 tensors"});
