@@ -6,4 +6,5 @@
 #include "engine/graph/recorder.h"
 #include "engine/io/safetensors.h"
 #include "engine/ops/ops.h"
+#include "engine/optim/clip.h"
 #include "engine/optim/sgd.h"

@@ -2,6 +2,7 @@
 // ask each op for its row in the table. A pointwise op is listed in pointwise.h alone.
 #pragma once
 #include "engine/ops/augment.h"
+#include "engine/ops/clip.h"
 #include "engine/ops/conv.h"
 #include "engine/ops/create.h"
 #include "engine/ops/index.h"
@@ -86,6 +87,8 @@ using HeavyOps = OpList<
     Assign,
     AddTo,
     Sgd,
+    ClipGradNorm,
+    ClipGradValue,
     // pointwise in its own way
     Where,
     Cast>;
