@@ -6,5 +6,7 @@
 #include "engine/graph/recorder.h"
 #include "engine/io/safetensors.h"
 #include "engine/ops/ops.h"
+#include "engine/optim/adam.h"
 #include "engine/optim/clip.h"
+#include "engine/optim/rmsprop.h"
 #include "engine/optim/sgd.h"

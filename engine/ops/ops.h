@@ -87,6 +87,8 @@ using HeavyOps = OpList<
     Assign,
     AddTo,
     Sgd,
+    Adam,
+    RmsProp,
     ClipGradNorm,
     ClipGradValue,
     // pointwise in its own way
