@@ -9,4 +9,5 @@
 #include "engine/optim/adam.h"
 #include "engine/optim/clip.h"
 #include "engine/optim/rmsprop.h"
+#include "engine/optim/schedule.h"
 #include "engine/optim/sgd.h"
