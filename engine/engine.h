@@ -8,6 +8,7 @@
 #include "engine/ops/ops.h"
 #include "engine/optim/adam.h"
 #include "engine/optim/clip.h"
+#include "engine/optim/ema.h"
 #include "engine/optim/rmsprop.h"
 #include "engine/optim/schedule.h"
 #include "engine/optim/sgd.h"

@@ -5,6 +5,7 @@
 #include "engine/ops/clip.h"
 #include "engine/ops/conv.h"
 #include "engine/ops/create.h"
+#include "engine/ops/ema.h"
 #include "engine/ops/index.h"
 #include "engine/ops/matmul.h"
 #include "engine/ops/norm.h"
@@ -89,6 +90,7 @@ using HeavyOps = OpList<
     Sgd,
     Adam,
     RmsProp,
+    Ema,
     ClipGradNorm,
     ClipGradValue,
     // pointwise in its own way

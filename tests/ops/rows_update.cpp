@@ -67,8 +67,54 @@ Row add_to_row() {
   return row;
 }
 
+Tensors naive_ema(const Ema&, const Tensors& in) {
+  Values state(in[0]);
+  Tensors out{Tensor()};
+  for (std::size_t i = 1; i < in.size(); i += 2) {
+    Values average(in[i]);
+    const Values x(in[i + 1]);
+    for (std::int64_t k = 0; k < x.numel(); ++k) {
+      const double mixed = state[0] * average[k] + (1 - state[0]) * x[k];
+      average[k] = state[1] == 0 ? x[k] : is_floating(in[i].dtype()) ? mixed : std::trunc(mixed);
+    }
+    out.push_back(average.tensor(in[i].dtype()));
+  }
+  state[1] += 1;
+  out[0] = state.tensor();
+  return out;
+}
+
+Row ema_row() {
+  const auto state = [](double decay, double updates) {
+    return from<double>({decay, updates}, {2});
+  };
+  Row row{.op = "ema"};
+  row.samples = {
+      sample("first", Ema{}, {state(0.9, 0), values({3, 5}), values({3, 5}, 1)}),
+      sample("later", Ema{}, {state(0.9, 2), values({3, 5}), values({3, 5}, 1)}),
+      sample("two", Ema{},
+             {state(0.3, 1), values({7}), values({7}, 1), values({}, 2), values({}, 3)}),
+      sample("integers", Ema{},
+             {state(0.75, 1), integers({7}, 0, 100), integers({7}, 0, 100, 1), values({0, 3}),
+              values({0, 3})}),
+      sample("many", Ema{}, {state(0.9, 1), values({50001}), values({50001}, 1)}),
+  };
+  row.samples[1].flops = 15 * 3;
+  for (Sample& s : row.samples) s.keeps_f64 = {true};
+  row.reference = naive<Ema>(naive_ema);
+  const Tensor good = state(0.9, 0), x = values({2, 3}), y = values({3, 2});
+  row.wrong = {
+      wrong(Ema{}, {good, x}, "needs the state and 2 tensors for each average, got 2"),
+      wrong(Ema{}, {values({3}), x, x}, "state must be [2] f64, got [3] f64"),
+      wrong(Ema{}, {good, x, y}, "average 0 [2,3] f64 does not match its tensor [3,2] f64"),
+      wrong(Ema{}, {good, x, Tensor()}, "operand 2 is undefined"),
+      wrong(Ema{}, {good, x, integers({2, 3})}, "does not match its tensor [2,3] i64"),
+  };
+  return row;
+}
+
 }  // namespace
 
-std::vector<Row> update_rows() { return {assign_row(), add_to_row()}; }
+std::vector<Row> update_rows() { return {assign_row(), add_to_row(), ema_row()}; }
 
 }  // namespace glassbox::test
