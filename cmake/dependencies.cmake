@@ -58,3 +58,15 @@ endfunction()
 function(glassbox_note_dependency name text)
   set_property(GLOBAL APPEND PROPERTY GLASSBOX_DEPENDENCIES "${name} (${text})")
 endfunction()
+
+# glassbox_feature(NAME TEXT): a line of the configure summary that `glassbox --version` shows too.
+# TEXT is "on, LIBRARY VERSION" or "off (package DEBIAN-PACKAGE)".
+function(glassbox_feature name text)
+  set_property(GLOBAL APPEND PROPERTY GLASSBOX_FEATURES "${name}|${text}")
+endfunction()
+
+# glassbox_static_package(PACKAGE): who links the static libraries must find_package it.
+function(glassbox_static_package)
+  string(JOIN " " call ${ARGN})
+  set_property(GLOBAL APPEND PROPERTY GLASSBOX_STATIC_PACKAGES "${call}")
+endfunction()
