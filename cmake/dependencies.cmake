@@ -59,6 +59,18 @@ function(glassbox_note_dependency name text)
   set_property(GLOBAL APPEND PROPERTY GLASSBOX_DEPENDENCIES "${name} (${text})")
 endfunction()
 
+# glassbox_feature(NAME TEXT): a line of the configure summary that `glassbox --version` shows too.
+# TEXT is "on, LIBRARY VERSION" or "off (package DEBIAN-PACKAGE)".
+function(glassbox_feature name text)
+  set_property(GLOBAL APPEND PROPERTY GLASSBOX_FEATURES "${name}|${text}")
+endfunction()
+
+# glassbox_static_package(PACKAGE): who links the static libraries must find_package it.
+function(glassbox_static_package)
+  string(JOIN " " call ${ARGN})
+  set_property(GLOBAL APPEND PROPERTY GLASSBOX_STATIC_PACKAGES "${call}")
+endfunction()
+
 # glassbox_optional(LIBRARY WHAT PACKAGE TARGET DEFINE APT)
 #
 # Links TARGET of the CMake package PACKAGE to the library glassbox_LIBRARY and defines DEFINE for
@@ -74,9 +86,14 @@ function(glassbox_optional library what package target define apt)
   if(GLASSBOX_WITH_${package} AND TARGET ${target})
     target_link_libraries(glassbox_${library} PRIVATE ${target})
     target_compile_definitions(glassbox_${library} PRIVATE ${define})
-    set(text "on (${package})")
+    glassbox_static_package(${package})
+    set(version ${${package}_VERSION})
+    if(NOT version)  # what some find modules call it
+      set(version ${${package}_VERSION_STRING})
+    endif()
+    set(text "on, ${package} ${version}")
   else()
     set(text "off (package ${apt})")
   endif()
-  set_property(GLOBAL APPEND PROPERTY GLASSBOX_OPTIONALS "${what}=${text}")
+  glassbox_feature("${what}" "${text}")
 endfunction()

@@ -2,7 +2,11 @@
 
 get_property(multi_config GLOBAL PROPERTY GENERATOR_IS_MULTI_CONFIG)
 if(NOT multi_config AND NOT CMAKE_BUILD_TYPE)
-  set(CMAKE_BUILD_TYPE Release CACHE STRING "Build type" FORCE)
+  if(PROJECT_IS_TOP_LEVEL)
+    set(CMAKE_BUILD_TYPE Release CACHE STRING "Build type" FORCE)
+  else()
+    set(CMAKE_BUILD_TYPE Release)  # in this folder alone: an engine without -O2 is of no use
+  endif()
 endif()
 
 find_program(GLASSBOX_CCACHE ccache)
@@ -57,3 +61,15 @@ if(GLASSBOX_CPU_FLAGS)
                         "-DGLASSBOX_CPU=baseline always works")
   endif()
 endif()
+
+# What a processor must have for engine/cpu as it is built here: by the macros that the flags define.
+set(GLASSBOX_CPU_SETS "")
+execute_process(COMMAND ${CMAKE_CXX_COMPILER} ${GLASSBOX_CPU_FLAGS} -dM -E -x c++ /dev/null
+                OUTPUT_VARIABLE macros ERROR_QUIET)
+foreach(set SSE2 SSE4_2 AVX AVX2 FMA AVX512F AVX512BW AVX512VL)
+  if(macros MATCHES "#define __${set}__ ")
+    list(APPEND GLASSBOX_CPU_SETS ${set})
+  endif()
+endforeach()
+list(JOIN GLASSBOX_CPU_SETS " " GLASSBOX_CPU_SETS)
+string(REPLACE "_" "." GLASSBOX_CPU_SETS "${GLASSBOX_CPU_SETS}")

@@ -12,8 +12,10 @@
 #include "engine/core/threads.h"
 #include "engine/io/file.h"
 #include "engine/ops/random.h"
+#include "glassbox/tool_verbs.h"
 #include "glassbox/train.h"
 #include "glassbox/usage_error.h"
+#include "glassbox/version.h"
 #include "viz/viz.h"
 
 namespace glassbox {
@@ -43,7 +45,7 @@ class CommandLine {
     const auto& zoo = models::zoo();
     entries_.insert(entries_.end(), zoo.begin(), zoo.end());
     app_.require_subcommand(1);
-    app_.set_version_flag("--version", "glassbox " GLASSBOX_VERSION);
+    app_.set_version_flag("--version", version_text());
     add_models();
     add_summary();
     add_graph();
@@ -51,9 +53,11 @@ class CommandLine {
               "  glassbox train --model cifar --data synthetic --epochs 3\n"
               "  glassbox train --model cifar --data data --run runs/first\n");
     add_train("demo", "show the article's network and train it for one epoch", "  glassbox demo\n");
+    add_tool_verbs(app_, entries_, program_, action_);
   }
 
   int run(int argc, char** argv) {
+    if (argc > 0) program_ = argv[0];
     if (argc > 1 && argv[1][0] != '-' && !has_verb(argv[1])) {
       std::fprintf(stderr,
                    "glassbox: no verb is named \"%s\"\n(the verbs are %s; glassbox VERB --help "
@@ -254,6 +258,7 @@ class CommandLine {
   CLI::App app_{"Glassbox: a small deep-learning engine that you can see through", "glassbox"};
   std::vector<models::Entry> entries_;
   std::function<void()> action_;
+  std::string program_ = "glassbox";  // how it was called
   std::string model_, input_, style_ = "tree", output_ = "-";
   std::optional<int> epochs_, threads_;
   TrainOptions train_;

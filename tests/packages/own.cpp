@@ -1,0 +1,1 @@
+int of_the_project() { return 1; }
