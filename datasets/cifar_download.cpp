@@ -133,7 +133,8 @@ fs::path download_cifar(const CifarFormat& format, const std::string& root,
                         const CifarSource& source) {
   const std::string md5 = source.fetch.md5.empty() ? format.md5 : source.fetch.md5;
   std::error_code error;
-  const bool is_archive = fs::is_regular_file(root, error);
+  const bool is_archive = fs::is_regular_file(root, error) ||
+                          (root.ends_with(".tar.gz") && !fs::is_directory(root, error));
   const fs::path place = is_archive ? fs::path(root).parent_path() : fs::path(root);
   const fs::path folder = place / format.folder;
   const fs::path archive = is_archive ? fs::path(root) : place / format.archive;
@@ -151,7 +152,7 @@ fs::path download_cifar(const CifarFormat& format, const std::string& root,
   }
   const std::vector<std::string> bases =
       base_urls(source.url, "", {"https://www.cs.toronto.edu/~kriz/"});
-  if (fetch(bases, archive.parent_path().string(), archive.filename().string(), md5, source.fetch))
+  if (fetch(bases, format.archive, archive.string(), md5, source.fetch))
     note(source.fetch, "Using downloaded and verified file: " + archive.string());
   extract(archive, folder, format, md5);
   return folder;

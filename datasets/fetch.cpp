@@ -1,7 +1,6 @@
 #include "datasets/fetch.h"
 
 #include <cstdlib>
-#include <filesystem>
 #include <iostream>
 
 #include "engine/core/error.h"
@@ -21,9 +20,8 @@ std::vector<std::string> base_urls(const std::string& url, const std::string& na
   return official;
 }
 
-bool fetch(const std::vector<std::string>& bases, const std::string& folder,
-           const std::string& name, const std::string& md5, const DownloadOptions& options) {
-  const std::string file = (std::filesystem::path(folder) / name).string();
+bool fetch(const std::vector<std::string>& bases, const std::string& name, const std::string& file,
+           const std::string& md5, const DownloadOptions& options) {
   DownloadOptions with_md5 = options;
   with_md5.md5 = md5;
   std::string said;

@@ -16,9 +16,9 @@ void note(const DownloadOptions& options, std::string_view text);
 std::vector<std::string> base_urls(const std::string& url, const std::string& name,
                                    const std::vector<std::string>& official);
 
-// Makes `folder`/`name` be there with this md5, from the first of the places that has it. True when
-// it was there. Throws Error with what each place said.
-bool fetch(const std::vector<std::string>& bases, const std::string& folder,
-           const std::string& name, const std::string& md5, const DownloadOptions& options);
+// Makes `file` be there with this md5, from the first of the places that has it as `name`. True
+// when it was there. Throws Error with what each place said.
+bool fetch(const std::vector<std::string>& bases, const std::string& name, const std::string& file,
+           const std::string& md5, const DownloadOptions& options);
 
 }  // namespace glassbox::datasets

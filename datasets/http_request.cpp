@@ -182,8 +182,9 @@ class Request {
     curl_off_t length = -1;
     curl_easy_getinfo(handle_.get(), CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
     if (length >= 0 && length > options_.limit - start_) {
-      return stop(HttpOutcome::refused, cat("the server says that the file has ", length,
-                                            " bytes more; at most ", options_.limit, " are taken"));
+      const auto claimed = static_cast<std::uint64_t>(start_) + static_cast<std::uint64_t>(length);
+      return stop(HttpOutcome::refused, cat("the server says that the file has ", claimed,
+                                            " bytes; at most ", options_.limit, " are taken"));
     }
     total_ = length < 0 ? -1 : start_ + length;
     if (length > part_.room()) {

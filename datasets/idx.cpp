@@ -138,7 +138,9 @@ void download_idx(const IdxFormat& format, const std::string& folder, const MNIS
   bool all_here = true;
   for (const IdxFile* file :
        {&format.train_images, &format.train_labels, &format.test_images, &format.test_labels}) {
-    all_here &= fetch(bases, folder, file->name + ".gz", file->md5, options.fetch);
+    const std::string name = file->name + ".gz";
+    const std::string path = (fs::path(folder) / name).string();
+    all_here &= fetch(bases, name, path, file->md5, options.fetch);
   }
   if (all_here) note(options.fetch, "Files already downloaded and verified");
 }

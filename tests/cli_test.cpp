@@ -65,8 +65,8 @@ TEST_CASE("cli: help lists the verbs, and each has help of its own") {
     std::istringstream(*line) >> verb;
     verbs.push_back(verb);
   }
-  CHECK(verbs == std::vector<std::string>{"models", "summary", "graph", "train", "demo", "devices",
-                                           "new", "completion"});
+  CHECK(verbs == std::vector<std::string>{"models", "summary", "graph", "train", "demo", "evaluate",
+                                          "predict", "devices", "new", "completion"});
   for (const std::string& verb : verbs) {
     CAPTURE(verb);
     const CliResult own = run_cli({verb, "--help"});
@@ -75,6 +75,7 @@ TEST_CASE("cli: help lists the verbs, and each has help of its own") {
     CHECK(own.out.find("Usage: glassbox " + verb) != std::string::npos);
     std::vector<std::string> call{verb, "--no-such-option"};
     if (verb == "summary" || verb == "graph") call.push_back("cifar");
+    if (verb == "evaluate" || verb == "predict") call.insert(call.end(), {"run", "image"});
     if (verb == "new") call.push_back("mynet");
     if (verb == "completion") call.push_back("bash");
     if (verb == "train") call.insert(call.end(), {"--model", "cifar"});
@@ -86,7 +87,9 @@ TEST_CASE("cli: help lists the verbs, and each has help of its own") {
 }
 
 TEST_CASE("cli: no verb and an unknown one end with the verbs that there are") {
-  const std::string verbs = "the verbs are models, summary, graph, train, demo, devices, new, completion";
+  const std::string verbs =
+      "the verbs are models, summary, graph, train, demo, evaluate, predict, devices, new, "
+      "completion";
   check_fails(2, {}, {"subcommand is required", verbs});
   check_fails(2, {"tarin"}, {"tarin", verbs});
   check_fails(2, {"models", "summary"}, {verbs});

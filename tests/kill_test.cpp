@@ -63,6 +63,12 @@ End run_program(const std::vector<std::string>& arguments, const std::string& lo
   return end;
 }
 
+void check_ended_well(const End& end, const std::string& log) {
+  const std::string said = read_bytes(log);
+  CAPTURE(said);
+  REQUIRE(end.code == 0);
+}
+
 nlohmann::json results(const std::string& run) {
   nlohmann::json epochs = nlohmann::json::parse(read_bytes(run + "/result.json")).at("epochs");
   for (auto& epoch : epochs) {
@@ -106,7 +112,7 @@ TEST_CASE("kill -9 at random moments loses nothing" * doctest::test_suite("slow"
   };
   const std::string whole = folder / "whole", log = folder / "log";
   const End undisturbed = run_program(first(whole), log, Milliseconds(1e7));
-  REQUIRE_MESSAGE(undisturbed.code == 0, read_bytes(log));
+  check_ended_well(undisturbed, log);
 
   const unsigned seed = std::random_device()();
   CAPTURE(seed);
@@ -128,7 +134,7 @@ TEST_CASE("kill -9 at random moments loses nothing" * doctest::test_suite("slow"
                       log, Milliseconds(moment(random)));
       kills += end.killed;
       done = !end.killed;
-      if (done) REQUIRE_MESSAGE(end.code == 0, read_bytes(log));
+      if (done) check_ended_well(end, log);
     }
     ++finished;
     CHECK(read_bytes(run + "/model.safetensors") == read_bytes(whole + "/model.safetensors"));

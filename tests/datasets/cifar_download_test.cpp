@@ -200,6 +200,18 @@ TEST_CASE("download = true takes an archive that was put there, or is the root i
   CHECK(load.printed() == verified);
 }
 
+TEST_CASE("download = true fetches an archive to where the root says that it is") {
+  if (!can_read_archives() || !can_download()) return test::skip("needs libcurl and libarchive");
+  const LyingServer server(test::honest(small_archive()));
+  Load load;
+  load.source.download = true;
+  load.source.url = server.url("");
+  CHECK(first_bytes(load(load.folder / "sets/mine.tar.gz")) == train_bytes);
+  CHECK(server.requests().back().path == "/small.tar.gz");
+  CHECK(test::names_in(load.folder / "sets") ==
+        std::vector<std::string>{"mine.tar.gz", "small-bin"});
+}
+
 TEST_CASE("a download that fails says where to get the file, and leaves no set") {
   if (!can_read_archives() || !can_download()) return test::skip("needs libcurl and libarchive");
   Load load;

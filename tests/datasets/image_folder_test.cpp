@@ -190,7 +190,7 @@ TEST_CASE("ten thousand files, one in a hundred broken" * doctest::test_suite("s
   for (int i = 0; i < 10'000; ++i) {
     const std::string path = folder / cat(i % 10, "/", 10'000 + i, ".png");
     fs::create_directories(fs::path(path).parent_path());
-    test::write_bytes(path, i % 100 == 42 ? whole.substr(0, 20 + i / 200) : whole);
+    test::write_bytes(path, i % 100 == 42 ? whole.substr(0, 20 + i / 400) : whole);
   }
   ImageFolder images(folder.path(), {.size = 8, .quiet = true});
   const ImageDataset set = images.load();

@@ -20,8 +20,6 @@ namespace {
 namespace fs = std::filesystem;
 using test::TempFolder;
 
-constexpr const char* no_gzip = "this build has no zlib";
-
 std::string big_endian(std::uint32_t value) {
   std::string text;
   for (int shift : {24, 16, 8, 0}) text += static_cast<char>(value >> shift);
