@@ -70,3 +70,30 @@ function(glassbox_static_package)
   string(JOIN " " call ${ARGN})
   set_property(GLOBAL APPEND PROPERTY GLASSBOX_STATIC_PACKAGES "${call}")
 endfunction()
+
+# glassbox_optional(LIBRARY WHAT PACKAGE TARGET DEFINE APT)
+#
+# Links TARGET of the CMake package PACKAGE to the library glassbox_LIBRARY and defines DEFINE for
+# it where the package is found. Either way a line of the configure summary says so: WHAT is what
+# the library is for, APT the Debian package that turns it on. -DGLASSBOX_WITH_PACKAGE=OFF leaves
+# it out.
+function(glassbox_optional library what package target define apt)
+  option(GLASSBOX_WITH_${package} "Use ${package}, if it is there, for ${what}" ON)
+  mark_as_advanced(GLASSBOX_WITH_${package})
+  if(GLASSBOX_WITH_${package})
+    find_package(${package} QUIET)
+  endif()
+  if(GLASSBOX_WITH_${package} AND TARGET ${target})
+    target_link_libraries(glassbox_${library} PRIVATE ${target})
+    target_compile_definitions(glassbox_${library} PRIVATE ${define})
+    glassbox_static_package(${package})
+    set(version ${${package}_VERSION})
+    if(NOT version)  # what some find modules call it
+      set(version ${${package}_VERSION_STRING})
+    endif()
+    set(text "on, ${package} ${version}")
+  else()
+    set(text "off (package ${apt})")
+  endif()
+  glassbox_feature("${what}" "${text}")
+endfunction()

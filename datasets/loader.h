@@ -1,9 +1,12 @@
-// DataLoader: batches of an in-memory image set.
-//   DataLoader loader{trainset, {.batch_size = 128, .shuffle = true}};
+// DataLoader: batches of a data set, made ahead by worker threads if wanted.
+//   DataLoader loader{trainset, {.batch_size = 128, .shuffle = true, .num_workers = 2}};
 //   for (auto& [inputs, labels] : loader) ...
-// Each pass over it is the next epoch. The order and every draw depend on (seed, epoch) alone.
+// Each pass over it is the next epoch. The order and every draw depend on (seed, epoch) alone, so
+// the batches are the same bits for any number of workers.
 #pragma once
+#include <functional>
 #include <iterator>
+#include <memory>
 #include <vector>
 
 #include "datasets/dataset.h"
@@ -15,24 +18,31 @@ struct DataLoaderOptions {
   bool shuffle = false;
   bool drop_last = false;  // leave out a last batch that is not full
   std::uint64_t seed = 0;
-  std::int64_t limit = 0;  // only the first so many images; 0: all
-};
-
-struct Batch {
-  Tensor inputs;  // f32 [B, C, h, w]
-  Tensor labels;  // i64 [B]
+  std::int64_t limit = 0;  // only the first so many samples; 0: all
+  int num_workers = 0;     // threads that make batches ahead; 0: each is made when it is asked for
+  int prefetch = 2;        // batches that a worker makes ahead
+  // One of `world` processes that share an epoch: it gets samples rank, rank + world, ... of the
+  // epoch's order, which is begun again at the end so that all get equally many.
+  int rank = 0, world = 1;
 };
 
 class DataLoader {
  public:
-  // Throws Error for a batch size below 1, a negative limit, a set with more images than labels or
-  // fewer.
-  explicit DataLoader(const ImageDataset& dataset, const DataLoaderOptions& options = {});
+  // Copies the data set (an ImageDataset shares its memory). Throws Error for a batch size below 1,
+  // a negative limit or number of workers, prefetch below 1, a rank outside [0, world).
+  template <Dataset D>
+  explicit DataLoader(const D& dataset, const DataLoaderOptions& options = {})
+      : DataLoader(
+            dataset.size(),
+            [dataset](std::span<const std::int64_t> indices, const Draw& draw) -> Batch {
+              return dataset.batch(indices, draw);
+            },
+            options) {}
 
   std::int64_t size() const;                  // batches in an epoch
-  std::int64_t images() const { return n_; }  // images in an epoch, before drop_last
-  // The epoch, from 0, that the next pass draws.
-  void set_epoch(std::int64_t epoch) { epoch_ = epoch; }
+  std::int64_t images() const { return n_; }  // samples in an epoch, before drop_last
+  // The epoch, from 0, that the next pass draws, and the batch that it begins with.
+  void set_epoch(std::int64_t epoch, std::int64_t first_batch = 0);
   std::int64_t epoch() const { return epoch_; }
 
   class Iterator {
@@ -42,29 +52,31 @@ class DataLoader {
     using difference_type = std::ptrdiff_t;
     using pointer = Batch*;
     using reference = Batch&;
-    Batch& operator*() { return batch_; }
-    // Of the batch's images in the set; i64 [B].
-    const Tensor& indices() const { return indices_; }
+    Batch& operator*();
+    // Of the batch's samples in the set; i64 [B].
+    const Tensor& indices() const;
+    // Throws Error when a batch cannot be made, with the cause as its nested exception.
     Iterator& operator++();
-    bool operator==(std::default_sentinel_t) const { return next_ > loader_->size(); }
+    bool operator==(std::default_sentinel_t) const;
 
    private:
     friend class DataLoader;
-    Iterator(DataLoader& loader, std::int64_t epoch);
-    void load();
-    DataLoader* loader_;
-    std::int64_t epoch_, next_ = 0;  // the batch that comes next
-    std::vector<std::int64_t> order_;
-    Batch batch_;
-    Tensor indices_;
+    class Pass;
+    explicit Iterator(std::shared_ptr<Pass> pass) : pass_(std::move(pass)) {}
+    std::shared_ptr<Pass> pass_;
   };
-  Iterator begin() { return Iterator(*this, epoch_++); }
+  Iterator begin();
   std::default_sentinel_t end() const { return {}; }
 
  private:
-  ImageDataset dataset_;
+  using Make = std::function<Batch(std::span<const std::int64_t>, const Draw&)>;
+  DataLoader(std::int64_t size, Make make, const DataLoaderOptions& options);
+  std::vector<std::int64_t> order(std::int64_t epoch) const;
+
+  Make make_;
   DataLoaderOptions options_;
-  std::int64_t n_, epoch_ = 0;
+  std::int64_t all_, n_;  // samples of the set, and of this process's share
+  std::int64_t epoch_ = 0, first_batch_ = 0;
 };
 
 // A permutation of 0 ... n-1 that depends on (seed, epoch) alone: Fisher and Yates's shuffle with

@@ -2,8 +2,10 @@
 // ask each op for its row in the table. A pointwise op is listed in pointwise.h alone.
 #pragma once
 #include "engine/ops/augment.h"
+#include "engine/ops/clip.h"
 #include "engine/ops/conv.h"
 #include "engine/ops/create.h"
+#include "engine/ops/ema.h"
 #include "engine/ops/index.h"
 #include "engine/ops/matmul.h"
 #include "engine/ops/norm.h"
@@ -86,6 +88,11 @@ using HeavyOps = OpList<
     Assign,
     AddTo,
     Sgd,
+    Adam,
+    RmsProp,
+    Ema,
+    ClipGradNorm,
+    ClipGradValue,
     // pointwise in its own way
     Where,
     Cast>;

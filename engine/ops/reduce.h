@@ -37,7 +37,7 @@ struct Mean {
 // The variance: the sum of squared deviations from the mean, over count - correction.
 struct Var {
   static constexpr std::string_view name = "var", kind = "ReduceVar";
-  std::vector<int> dims;
+  std::vector<int> dims = {};
   int correction = 1;
   bool keepdim = false;
   bool operator==(const Var&) const = default;

@@ -4,16 +4,12 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <charconv>
 #include <cstdio>
 #include <iostream>
-#include <optional>
 
-#include "engine/core/threads.h"
 #include "engine/io/file.h"
-#include "engine/ops/random.h"
 #include "glassbox/tool_verbs.h"
-#include "glassbox/train.h"
+#include "glassbox/train_verbs.h"
 #include "glassbox/usage_error.h"
 #include "glassbox/version.h"
 #include "viz/viz.h"
@@ -23,21 +19,6 @@ namespace glassbox {
 namespace {
 
 constexpr int done = 0, failed = 1, wrong_usage = 2;
-
-// CLI11 wraps -1 and cuts what is too large; here a number is read whole or refused.
-template <class T>
-CLI::Validator whole_number() {
-  return CLI::Validator(
-      [](const std::string& text) {
-        T value{};
-        const char* end = text.data() + text.size();
-        const auto [stop, error] = std::from_chars(text.data(), end, value);
-        return error == std::errc() && stop == end
-                   ? std::string()
-                   : "\"" + text + "\" is not a whole number that fits";
-      },
-      "");
-}
 
 class CommandLine {
  public:
@@ -49,14 +30,14 @@ class CommandLine {
     add_models();
     add_summary();
     add_graph();
-    add_train("train", "train an image classifier on CIFAR-10 or its synthetic stand-in",
-              "  glassbox train --model cifar --data synthetic --epochs 3\n"
-              "  glassbox train --model cifar --data data --run runs/first\n");
-    add_train("demo", "show the article's network and train it for one epoch", "  glassbox demo\n");
+    add_train_verbs(
+        app_, [this](const std::string& name) -> const models::Entry& { return find(name); },
+        command_line_, action_);
     add_tool_verbs(app_, entries_, program_, action_);
   }
 
   int run(int argc, char** argv) {
+    command_line_.assign(argv, argv + argc);
     if (argc > 0) program_ = argv[0];
     if (argc > 1 && argv[1][0] != '-' && !has_verb(argv[1])) {
       std::fprintf(stderr,
@@ -184,57 +165,6 @@ class CommandLine {
     }
   }
 
-  void add_train(const std::string& name, const std::string& what, const std::string& examples) {
-    CLI::App* verb = app_.add_subcommand(name, what);
-    const bool is_demo = name == "demo";
-    if (!is_demo) {
-      verb->add_option("--model", train_.model_name, "its name, from `glassbox models`")
-          ->required();
-      verb->add_option("--momentum", train_.momentum, "SGD momentum")->capture_default_str();
-      verb->add_option("--weight-decay", train_.weight_decay, "L2 penalty")->capture_default_str();
-      verb->add_option("--lr", train_.lr, "learning rate")->capture_default_str();
-      verb->add_option("--batch-size", train_.batch_size, "images in a step")
-          ->check(whole_number<std::int64_t>())
-          ->capture_default_str();
-    }
-    verb->add_option("--epochs", epochs_,
-                     is_demo ? "passes over the images (1)" : "passes over the images (10)")
-        ->check(whole_number<int>());
-    verb->add_option("--data", train_.data, "folder with CIFAR-10's .bin files, synthetic, or auto")
-        ->capture_default_str();
-    verb->add_option("--device", train_.device, "auto or cpu")->capture_default_str();
-    verb->add_option("--seed", train_.seed, "of weights, order and augmentation")
-        ->check(whole_number<std::uint64_t>())
-        ->capture_default_str();
-    verb->add_option("--run", train_.run, "folder for the result; must not exist (runs/MODEL-N)");
-    verb->add_option("--threads", threads_, "CPU threads (all cores)")->check(whole_number<int>());
-    verb->add_option("--limit-images", train_.limit_images,
-                     "use only so many training images (0: all)")
-        ->check(whole_number<std::int64_t>());
-    verb->footer("Examples:\n" + examples);
-    verb->callback([this, is_demo] { action_ = [this, is_demo] { run_training(is_demo); }; });
-  }
-
-  void run_training(bool is_demo) {
-    if (is_demo) train_.model_name = "cifar";
-    train_.epochs = epochs_.value_or(is_demo ? 1 : 10);
-    if (threads_) {
-      // Why a limit: OpenMP ends the program when the system has no more threads.
-      if (*threads_ < 1 || *threads_ > 1024) {
-        throw UsageError(fmt::format("--threads {} must be from 1 to 1024", *threads_));
-      }
-      set_num_threads(*threads_);
-    }
-    const models::Entry& entry = find(train_.model_name);
-    manual_seed(train_.seed);
-    const auto model = entry.make();
-    if (is_demo) {
-      demo(*model, train_);
-    } else {
-      train(*model, train_);
-    }
-  }
-
   // --input 3x224x224,10 or the model's usual one.
   std::vector<Shape> inputs_of(layers::ModuleBase& model) const {
     if (input_.empty()) return model.usual_inputs();
@@ -260,8 +190,7 @@ class CommandLine {
   std::function<void()> action_;
   std::string program_ = "glassbox";  // how it was called
   std::string model_, input_, style_ = "tree", output_ = "-";
-  std::optional<int> epochs_, threads_;
-  TrainOptions train_;
+  std::vector<std::string> command_line_;
 };
 
 }  // namespace

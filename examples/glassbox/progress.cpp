@@ -32,9 +32,10 @@ std::string format_duration(double seconds) {
   return fmt::format("{}:{:02}", s / 60, s % 60);
 }
 
-Progress::Progress(std::string title, std::int64_t total)
+Progress::Progress(std::string title, std::int64_t total, std::int64_t already)
     : title_(std::move(title)),
       total_(total),
+      already_(already),
       terminal_(is_terminal()),
       start_(Clock::now()),
       last_(start_) {}
@@ -59,12 +60,12 @@ void Progress::update(std::int64_t done, double loss, double accuracy) {
   if (fraction < next_plain_) return;
   while (fraction >= next_plain_) next_plain_ += 0.25;
   fmt::print("{}  {}/{} images  {:.0f} images/s  loss {:.4f}  accuracy {:.4f}\n", title_, done,
-             total_, static_cast<double>(done) / elapsed, loss, accuracy);
+             total_, static_cast<double>(done - already_) / elapsed, loss, accuracy);
   std::fflush(stdout);
 }
 
 void Progress::draw(std::int64_t done, double loss, double accuracy, double elapsed) {
-  const double rate = static_cast<double>(done) / std::max(elapsed, 1e-9);
+  const double rate = static_cast<double>(done - already_) / std::max(elapsed, 1e-9);
   const double left = static_cast<double>(total_ - done) / std::max(rate, 1e-9);
   const std::string tail = fmt::format(
       " {:3.0f} %  {:.0f} images/s  ETA {}  loss {:.4f}  accuracy {:.4f}",

@@ -8,8 +8,8 @@ namespace glassbox {
 
 class Progress {
  public:
-  // `title` is "epoch 1/10"; `total` counts images.
-  Progress(std::string title, std::int64_t total);
+  // `title` is "epoch 1/10"; `total` counts images, of which `already` were done before.
+  Progress(std::string title, std::int64_t total, std::int64_t already = 0);
   ~Progress();
   // After each batch: images done so far, and the running loss and accuracy.
   void update(std::int64_t done, double loss, double accuracy);
@@ -22,7 +22,7 @@ class Progress {
   void draw(std::int64_t done, double loss, double accuracy, double seconds);
 
   std::string title_;
-  std::int64_t total_;
+  std::int64_t total_, already_;
   bool terminal_, drawn_ = false;
   Clock::time_point start_, last_;
   double next_plain_ = 0.25;  // the fraction at which the next plain line is due

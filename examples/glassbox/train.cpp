@@ -1,215 +1,223 @@
 #include "glassbox/train.h"
 
+#include <fmt/chrono.h>
 #include <fmt/format.h>
 
 #include <cmath>
 #include <cstdio>
-#include <filesystem>
-#include <nlohmann/json.hpp>
+#include <ctime>
 
-#include "datasets/datasets.h"
 #include "engine/engine.h"
 #include "engine/io/file.h"
-#include "glassbox/find_nan.h"
+#include "glassbox/data.h"
+#include "glassbox/interrupt.h"
+#include "glassbox/machine.h"
 #include "glassbox/progress.h"
 #include "glassbox/run_folder.h"
+#include "glassbox/training.h"
 #include "glassbox/usage_error.h"
-#include "layers/layers.h"
 
 namespace glassbox {
 
-using namespace datasets;
-
 namespace {
 
-struct Data {
-  std::string root, note;
-};
-
-Data find_data(const std::string& wanted) {
-  if (wanted == "synthetic") return {make_synthetic_cifar10(), "synthetic stand-in for CIFAR-10"};
-  if (wanted != "auto") return {wanted, "CIFAR-10 in " + wanted};
-  if (std::filesystem::is_directory("data/cifar-10-batches-bin"))
-    return {"data", "CIFAR-10 in data/"};
-  fmt::print("data/ has no CIFAR-10 (data/cifar-10-batches-bin): using the synthetic stand-in\n");
-  return {make_synthetic_cifar10(), "synthetic stand-in for CIFAR-10"};
-}
-
-std::int64_t count_correct(const Tensor& outputs, const Tensor& labels) {
-  const NoGrad no_grad;
-  const std::vector<std::int64_t> predicted = argmax(outputs, 1).to_vector<std::int64_t>();
-  const auto truth = labels.data<std::int64_t>();
-  std::int64_t correct = 0;
-  for (std::size_t i = 0; i < predicted.size(); ++i) correct += predicted[i] == truth[i];
-  return correct;
-}
-
-double test_accuracy(layers::ModuleBase& model, DataLoader& loader, std::int64_t images) {
-  const NoGrad no_grad;
-  model.eval();
-  std::int64_t correct = 0;
-  for (const auto& [inputs, labels] : loader) {
-    correct += count_correct(model.call({inputs}).at(0), labels);
+void check(const TrainOptions& o) {
+  const auto wrong = [](const std::string& fact) { throw UsageError("train: " + fact); };
+  if (o.epochs < 1) wrong(fmt::format("--epochs {} must be at least 1", o.epochs));
+  if (o.batch_size < 1) wrong(fmt::format("--batch-size {} must be at least 1", o.batch_size));
+  if (o.limit_images < 0) wrong(fmt::format("--limit-images {} is negative", o.limit_images));
+  if (o.checkpoint_every < 0) {
+    wrong(fmt::format("--checkpoint-every {} is negative", o.checkpoint_every));
   }
-  return static_cast<double>(correct) / static_cast<double>(images);
-}
-
-[[noreturn]] void stop_not_finite(layers::ModuleBase& model, const Tensor& inputs, double loss,
-                                  int epoch, std::int64_t step) {
-  const std::string where = first_non_finite(model, inputs);
-  fail("train", fmt::format("the loss is {} at epoch {}, step {}{}{}; a smaller --lr may help",
-                            loss, epoch, step, where.empty() ? "" : ": ", where));
-}
-
-class Training {
- public:
-  Training(layers::ModuleBase& model, const TrainOptions& options, const CIFAR10& trainset,
-           const CIFAR10& testset)
-      : model_(model),
-        options_(options),
-        images_(options.limit_images > 0 ? std::min(options.limit_images, trainset.size())
-                                         : trainset.size()),
-        test_images_(testset.size()),
-        train_loader_(trainset, {.batch_size = options.batch_size,
-                                 .shuffle = true,
-                                 .seed = options.seed,
-                                 .limit = options.limit_images}),
-        test_loader_(testset, {.batch_size = 100}),
-        optimizer_(model.parameters(), {.lr = options.lr,
-                                        .momentum = options.momentum,
-                                        .weight_decay = options.weight_decay}) {}
-
-  EpochResult run_epoch(int epoch) {
-    model_.train();
-    Progress progress(fmt::format("epoch {}/{}", epoch, options_.epochs), images_);
-    double loss_sum = 0;
-    std::int64_t done = 0, correct = 0;
-    for (const auto& [inputs, labels] : train_loader_) {
-      optimizer_.zero_grad();
-      const Tensor outputs = model_.call({inputs}).at(0);
-      const Tensor loss = criterion_(outputs, labels);
-      const double value = loss.item<double>();
-      if (!std::isfinite(value)) stop_not_finite(model_, inputs, value, epoch, step_);
-      loss.backward();
-      optimizer_.step();
-      ++step_;
-      loss_sum += value * static_cast<double>(labels.size(0));
-      correct += count_correct(outputs, labels);
-      done += labels.size(0);
-      progress.update(done, loss_sum / static_cast<double>(done),
-                      static_cast<double>(correct) / static_cast<double>(done));
-    }
-    EpochResult result{.epoch = epoch, .seconds = progress.seconds()};
-    const auto n = static_cast<double>(std::max<std::int64_t>(1, done));
-    result.loss = loss_sum / n;
-    result.train_accuracy = static_cast<double>(correct) / n;
-    result.images_per_second = static_cast<double>(done) / result.seconds;
-    result.test_accuracy = test_accuracy(model_, test_loader_, test_images_);
-    return result;
+  if (o.workers < 0 || o.workers > 256) {
+    wrong(fmt::format("--workers {} must be from 0 to 256", o.workers));
   }
+  if (o.device != "auto" && o.device != "cpu") {
+    wrong("--device " + o.device + ": this build trains on the CPU only; give auto or cpu");
+  }
+  check_recipe(o);
+  if (!o.resume) RunFolder::refuse_existing(o.run);
+}
 
- private:
-  layers::ModuleBase& model_;
-  const TrainOptions& options_;
-  std::int64_t images_, test_images_;
-  DataLoader train_loader_, test_loader_;
-  layers::CrossEntropyLoss criterion_;
-  optim::SGD optimizer_;
-  std::int64_t step_ = 0;  // from 0, over all epochs
-};
+// Runs the model on the meta device, where nothing is computed: what does not fit is known before
+// the first image is loaded into it.
+void check_model(layers::ModuleBase& model, const std::string& name, const DataInfo& info) {
+  const auto copy = model.clone_to(Device::meta());
+  copy->eval();
+  const NoGrad no_grad;
+  const Tensor images =
+      empty({2, info.channels, info.height, info.width}, DType::f32, Device::meta());
+  const Tensors outputs = copy->call({images});
+  const auto classes = static_cast<std::int64_t>(info.classes.size());
+  if (outputs.empty() || outputs[0].dim() != 2) {
+    fail("train", fmt::format("{} gives {} for images {}; a classifier gives [N, classes]", name,
+                              outputs.empty() ? "nothing" : to_string(outputs[0].shape()),
+                              to_string(images.shape())));
+  }
+  if (outputs[0].size(1) < classes) {
+    fail("train", fmt::format("{} tells {} classes apart, but {} has {}: give its last layer {} "
+                              "outputs",
+                              name, outputs[0].size(1), info.note, classes, classes));
+  }
+}
 
-void write_result(const RunFolder& folder, const TrainOptions& o, const Data& data,
+std::string now() { return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr))); }
+
+// Writes RUN/config.json; when resuming, with the command lines that it has so far.
+void write_config(const RunFolder& folder, const TrainOptions& o, const DataInfo& info) {
+  nlohmann::ordered_json commands = nlohmann::ordered_json::array();
+  if (o.resume) commands = read_config(folder.path()).value("commands", commands);
+  commands.push_back({{"time", now()}, {"arguments", o.command_line}});
+  const nlohmann::ordered_json config = {{"format", 1},           {"options", to_json(o)},
+                                         {"data", to_json(info)}, {"commands", commands},
+                                         {"build", build_json()}, {"machine", machine_json()}};
+  io::write_file(folder.file("config.json"), config.dump(2) + "\n");
+}
+
+void write_result(const RunFolder& folder, const TrainOptions& o, const DataInfo& info,
                   layers::ModuleBase& model, const std::vector<EpochResult>& epochs) {
   nlohmann::ordered_json json = {{"model", o.model_name},
                                  {"parameters", model.num_parameters()},
-                                 {"data", data.note},
+                                 {"data", info.note},
                                  {"epochs_planned", o.epochs},
                                  {"batch_size", o.batch_size},
+                                 {"optimizer", o.optimizer},
                                  {"lr", o.lr},
                                  {"momentum", o.momentum},
                                  {"weight_decay", o.weight_decay},
                                  {"seed", o.seed},
                                  {"threads", num_threads()},
                                  {"epochs", nlohmann::ordered_json::array()}};
-  for (const EpochResult& e : epochs) {
-    json["epochs"].push_back({{"epoch", e.epoch},
-                              {"loss", e.loss},
-                              {"train_accuracy", e.train_accuracy},
-                              {"test_accuracy", e.test_accuracy},
-                              {"images_per_second", e.images_per_second},
-                              {"seconds", e.seconds}});
-  }
+  for (const EpochResult& e : epochs) json["epochs"].push_back(to_json(e));
   io::write_file(folder.file("result.json"), json.dump(2) + "\n");
 }
 
-void check(const TrainOptions& o) {
-  const auto wrong = [](const std::string& fact) { throw UsageError("train: " + fact); };
-  if (o.epochs < 1) wrong(fmt::format("--epochs {} must be at least 1", o.epochs));
-  if (o.batch_size < 1) wrong(fmt::format("--batch-size {} must be at least 1", o.batch_size));
-  if (!(o.lr > 0 && std::isfinite(o.lr)))
-    wrong(fmt::format("--lr {} must be above 0 and finite", o.lr));
-  if (!(o.momentum >= 0 && o.momentum < 1))
-    wrong(fmt::format("--momentum {} must be in [0, 1)", o.momentum));
-  if (!(o.weight_decay >= 0 && std::isfinite(o.weight_decay))) {
-    wrong(fmt::format("--weight-decay {} must be at least 0 and finite", o.weight_decay));
-  }
-  if (o.limit_images < 0) wrong(fmt::format("--limit-images {} is negative", o.limit_images));
-  if (o.device != "auto" && o.device != "cpu") {
-    wrong("--device " + o.device + ": this build trains on the CPU only; give auto or cpu");
-  }
-  RunFolder::refuse_existing(o.run);
-}
+// The run as the loop sees it: when to write a checkpoint, and what to do when that fails.
+class Run {
+ public:
+  Run(RunFolder folder, Training& training, const TrainOptions& options)
+      : folder_(std::move(folder)),
+        checkpoints_(folder_.file("checkpoints")),
+        training_(training),
+        options_(options) {}
 
-// The images of a run, with the article's transforms.
-struct Sets {
-  CIFAR10 train, test;
-  explicit Sets(const std::string& root)
-      : train(root, {.train = true,
-                     .transform = {transforms::RandomCrop{32, {.padding = 4}},
-                                   transforms::RandomHorizontalFlip{}, transforms::ToTensor{},
-                                   normalize()}}),
-        test(root, {.train = false, .transform = {transforms::ToTensor{}, normalize()}}) {}
-  static transforms::Normalize normalize() {
-    return {transforms::cifar10_mean, transforms::cifar10_std};
+  const RunFolder& folder() const { return folder_; }
+
+  void resume() {
+    std::vector<std::string> skipped;
+    const std::optional<Checkpoint> c = checkpoints_.load_newest(skipped);
+    for (const std::string& line : skipped) std::fprintf(stderr, "glassbox: %s\n", line.c_str());
+    if (!c) {
+      fmt::print("no checkpoint was written yet: training from the beginning\n");
+      return;
+    }
+    training_.restore(*c);
+    fmt::print("going on after epoch {}, batch {} (step {})\n", training_.epochs_done(),
+               training_.batch(), training_.step());
   }
+
+  void loop() {
+    const InterruptGuard guard;
+    while (training_.epochs_done() < options_.epochs) {
+      const bool finished = training_.run_epoch([&] {
+        if (guard.interrupted()) return false;
+        const std::int64_t every = options_.checkpoint_every;
+        if (every > 0 && training_.step() % every == 0) try_to_save();
+        return true;
+      });
+      if (!finished) stop();
+      report(training_.results().back());
+      // The last epoch's is what a later run with more epochs goes on from.
+      try_to_save();
+      if (guard.interrupted() && training_.epochs_done() < options_.epochs) stop();
+    }
+  }
+
+ private:
+  void report(const EpochResult& e) const {
+    fmt::print("epoch {} train loss {:.4f} accuracy {:.4f}  {:.0f} images/s  {}\n", e.epoch, e.loss,
+               e.train_accuracy, e.images_per_second, format_duration(e.seconds));
+    fmt::print("epoch {} test accuracy {:.4f}\n", e.epoch, e.test_accuracy);
+    std::fflush(stdout);
+  }
+
+  void try_to_save() {
+    try {
+      checkpoints_.save(training_.checkpoint());
+      failing_ = false;
+    } catch (const Error& e) {
+      if (!failing_) {
+        const std::string last = checkpoints_.newest();
+        std::fprintf(stderr,
+                     "glassbox: no checkpoint written (%s); training goes on, the last one "
+                     "is %s\n",
+                     e.what(), last.empty() ? "none" : last.c_str());
+      }
+      failing_ = true;
+    }
+  }
+
+  [[noreturn]] void stop() {
+    std::string saved;
+    try {
+      checkpoints_.save(training_.checkpoint());
+    } catch (const Error& e) {
+      const std::string last = checkpoints_.newest();
+      saved = fmt::format("; no checkpoint written ({}), the last one is {}", e.what(),
+                          last.empty() ? "none" : last);
+    }
+    throw Interrupted(
+        fmt::format("stopped in epoch {} after batch {}{}; to go on: train --resume {}",
+                    training_.epochs_done() + 1, training_.batch(), saved, folder_.path()));
+  }
+
+  RunFolder folder_;
+  CheckpointFolder checkpoints_;
+  Training& training_;
+  const TrainOptions& options_;
+  bool failing_ = false;
 };
 
 }  // namespace
 
 TrainResult train(layers::ModuleBase& model, TrainOptions options) {
   check(options);
-  const Data data = find_data(options.data);
-  const Sets sets(data.root);
-  const RunFolder folder(options.run, options.model_name);
+  const Data data = load_data(options, model.usual_inputs());
+  check_model(model, options.model_name, data.info);
+  RunFolder folder = options.resume ? RunFolder::open(options.run)
+                                    : RunFolder::make(options.run, options.model_name);
+  write_config(folder, options, data.info);
   fmt::print("training {} ({} parameters) on {} with {} thread{}, run folder {}\n",
-             options.model_name, model.num_parameters(), data.note, num_threads(),
+             options.model_name, model.num_parameters(), data.info.note, num_threads(),
              num_threads() == 1 ? "" : "s", folder.path());
+  Training training(model, options, data);
+  Run run(std::move(folder), training, options);
+  if (options.resume) run.resume();
   std::fflush(stdout);
+  run.loop();
 
-  Training training(model, options, sets.train, sets.test);
-  TrainResult result{folder.path(), {}};
-  for (int epoch = 1; epoch <= options.epochs; ++epoch) {
-    const EpochResult& e = result.epochs.emplace_back(training.run_epoch(epoch));
-    fmt::print("epoch {} train loss {:.4f} accuracy {:.4f}  {:.0f} images/s  {}\n", epoch, e.loss,
-               e.train_accuracy, e.images_per_second, format_duration(e.seconds));
-    fmt::print("epoch {} test accuracy {:.4f}\n", epoch, e.test_accuracy);
-    std::fflush(stdout);
-  }
-  io::save_safetensors(folder.file("model.safetensors"), model.state_dict(),
+  const auto file = [&run](const char* name) { return run.folder().file(name); };
+  io::save_safetensors(file("model.safetensors"), training.weights(),
                        {{"model", options.model_name}, {"engine", "glassbox"}});
-  write_result(folder, options, data, model, result.epochs);
-  fmt::print("saved {} and {}\n", folder.file("model.safetensors"), folder.file("result.json"));
-  return result;
+  write_result(run.folder(), options, data.info, model, training.results());
+  fmt::print("saved {} and {}\n", file("model.safetensors"), file("result.json"));
+  return {run.folder().path(), training.results()};
 }
 
 double linear_baseline(const TrainOptions& options) {
-  const Sets sets(find_data(options.data).root);
-  layers::Sequential linear{layers::Flatten{}, layers::Linear{3 * 32 * 32, 10}};
   TrainOptions o = options;
+  o.optimizer = "sgd";
+  o.schedule = "none";
   o.epochs = 1;
   o.lr = 0.001;  // the inputs are many and correlated: a larger step diverges
-  Training training(linear, o, sets.train, sets.test);
-  return training.run_epoch(1).test_accuracy;
+  const Data data = load_data(o, {});
+  const DataInfo& info = data.info;
+  layers::Sequential linear{layers::Flatten{},
+                            layers::Linear{info.channels * info.height * info.width,
+                                           static_cast<std::int64_t>(info.classes.size())}};
+  Training training(linear, o, data);
+  training.run_epoch([] { return true; });
+  return training.results().back().test_accuracy;
 }
 
 }  // namespace glassbox

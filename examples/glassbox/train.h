@@ -1,26 +1,14 @@
-// The training loop behind `glassbox train`, on the public API alone: an image classifier trained
-// by SGD with cross entropy, as in the article.
+// The training behind `glassbox train`, on the public API alone: an image classifier trained with
+// cross entropy. What it writes is in a run folder (run_folder.h), and what it was when it was
+// stopped or killed is in a checkpoint (checkpoint.h), from which it goes on bit for bit.
 #pragma once
-#include <cstdint>
-#include <memory>
 #include <string>
 #include <vector>
 
+#include "glassbox/train_options.h"
 #include "layers/module.h"
 
 namespace glassbox {
-
-struct TrainOptions {
-  std::string model_name;
-  std::string data = "auto";  // a folder, "synthetic", or "auto": data/ if it has CIFAR-10
-  int epochs = 10;
-  std::int64_t batch_size = 128;
-  double lr = 0.01, momentum = 0.9, weight_decay = 0;
-  std::uint64_t seed = 0;
-  std::string device = "auto";
-  std::int64_t limit_images = 0;  // of the training set; 0: all
-  std::string run;                // folder; empty: the next free runs/MODEL-N
-};
 
 struct EpochResult {
   int epoch = 0;  // from 1
@@ -32,9 +20,16 @@ struct TrainResult {
   std::vector<EpochResult> epochs;
 };
 
-// Trains, printing progress, and writes RUN/result.json and RUN/model.safetensors. Throws Error: a
-// run folder that exists or cannot be written, missing data, a loss that is not finite (with the
-// step and the first module that produced it).
+// Thrown when Ctrl-C has stopped a training: its message says how to go on.
+struct Interrupted : Error {
+  using Error::Error;
+};
+
+// Trains, printing progress, and writes RUN/config.json, checkpoints, RUN/model.safetensors and
+// RUN/result.json. Throws UsageError for options that make no sense, Error: a run folder that
+// cannot be written, missing data, a model that does not fit the data, a loss that is not finite
+// (with the step and the first module that produced it), Interrupted. A checkpoint that cannot be
+// written does not stop it: that is said once on stderr.
 TrainResult train(layers::ModuleBase& model, TrainOptions options);
 
 // The test accuracy of a linear classifier trained on the same images for one epoch.

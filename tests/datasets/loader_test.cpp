@@ -189,7 +189,7 @@ TEST_CASE("a loader refuses sizes that make no sense") {
   CHECK_THROWS_AS(DataLoader(ImageDataset{}), Error);
   ImageDataset uneven = counted(3);
   uneven.labels = counted(4).labels;
-  CHECK_THROWS_WITH_AS(DataLoader{uneven}, "DataLoader: 3 images have 4 labels", Error);
+  CHECK_THROWS_WITH_AS(DataLoader{uneven}, "dataset: 3 images have 4 labels", Error);
 }
 
 TEST_CASE("Compose lowers to one augmentation op") {
@@ -248,7 +248,8 @@ TEST_CASE("transforms refuse numbers that make no sense") {
   ImageDataset set = counted(2);
   set.transform = {ToTensor{}, Normalize{{0.5, 0.5}, {0.5, 0.5}}};
   DataLoader loader(set);
-  CHECK_THROWS_WITH_AS(loader.begin(), "augment: mean has 2 and std 2 numbers for 1 channels",
+  CHECK_THROWS_WITH_AS(loader.begin(),
+                       doctest::Contains("augment: mean has 2 and std 2 numbers for 1 channels"),
                        Error);
 }
 

@@ -49,7 +49,9 @@ Tensors run_op(const AnyOp& op, const Tensors& inputs) {
 
 bool is_view(const AnyOp& op) { return op.type().alias && !op.type().writes; }
 bool is_update(const AnyOp& op) { return op.type().writes; }
-bool is_gradient(const AnyOp& op) { return op.name().find("_grad") != std::string_view::npos; }
+bool is_gradient(const AnyOp& op) {
+  return op.name().find("_grad") != std::string_view::npos && !is_update(op);  // clip_grad_norm
+}
 
 bool is_written(const AnyOp& op, std::size_t input) {
   if (!is_update(op)) return false;

@@ -72,6 +72,8 @@ std::vector<Row> create_rows();
 std::vector<Row> shape_rows();
 std::vector<Row> reduce_rows();
 std::vector<Row> update_rows();
+std::vector<Row> optim_rows();
+std::vector<Row> clip_rows();
 std::vector<Row> pointwise_rows();
 std::vector<Row> conv_rows();
 std::vector<Row> pool_rows();

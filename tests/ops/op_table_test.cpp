@@ -52,7 +52,7 @@ TEST_CASE("op table: every op has one row, in full") {
     for (const Sample& s : row.samples) CHECK(s.op.name() == row.op);
     for (const WrongInput& w : row.wrong) CHECK(w.op.name() == row.op);
     samples += static_cast<int>(row.samples.size());
-    gradients += row.samples[0].op.name().find("_grad") != std::string_view::npos;
+    gradients += is_gradient(row.samples[0].op);
     updates += is_update(row.samples[0].op);
   }
   std::set<std::string> ops;

@@ -1,5 +1,7 @@
-// Rows of the ops that write state (engine/ops/update.h, engine/ops/optim.h).
-#include "engine/ops/optim.h"
+// Rows of the ops that write state (engine/ops/update.h, engine/ops/ema.h).
+#include <cmath>
+
+#include "engine/ops/ema.h"
 #include "engine/ops/update.h"
 #include "tests/ops/op_table.h"
 
@@ -65,88 +67,54 @@ Row add_to_row() {
   return row;
 }
 
-// The state of a group: lr, momentum, dampening, weight decay, four unused, then steps taken.
-Tensor sgd_state(double lr, double momentum, double dampening, double decay,
-                 const std::vector<double>& steps) {
-  std::vector<double> state{lr, momentum, dampening, decay, 0, 0, 0, 0};
-  state.insert(state.end(), steps.begin(), steps.end());
-  return from(state, {static_cast<std::int64_t>(state.size())});
-}
-
-Tensors naive_sgd(const Sgd& op, const Tensors& in) {
+Tensors naive_ema(const Ema&, const Tensors& in) {
   Values state(in[0]);
-  const double lr = state[0], momentum = state[1], dampening = state[2], decay = state[3];
   Tensors out{Tensor()};
-  const std::size_t each = op.has_momentum ? 3 : 2;
-  for (std::size_t k = 0; 1 + k * each < in.size(); ++k) {
-    Values p(in[1 + k * each]);
-    Tensor moment = op.has_momentum ? in[3 + k * each] : Tensor();
-    if (const Tensor& gradient = in[2 + k * each]; gradient.defined()) {
-      const Values g(gradient);
-      Values m = op.has_momentum ? Values(moment) : Values(p.shape());
-      double& steps = state[8 + static_cast<std::int64_t>(k)];
-      for (std::int64_t i = 0; i < p.numel(); ++i) {
-        double step = g[i] + decay * p[i];
-        if (op.has_momentum) {
-          m[i] = steps == 0 ? step : momentum * m[i] + (1 - dampening) * step;
-          step = op.nesterov ? step + momentum * m[i] : m[i];
-        }
-        p[i] -= lr * step;
-      }
-      steps += 1;
-      if (op.has_momentum) moment = m.tensor();
+  for (std::size_t i = 1; i < in.size(); i += 2) {
+    Values average(in[i]);
+    const Values x(in[i + 1]);
+    for (std::int64_t k = 0; k < x.numel(); ++k) {
+      const double mixed = state[0] * average[k] + (1 - state[0]) * x[k];
+      average[k] = state[1] == 0 ? x[k] : is_floating(in[i].dtype()) ? mixed : std::trunc(mixed);
     }
-    out.push_back(p.tensor());
-    if (op.has_momentum) out.push_back(moment);
+    out.push_back(average.tensor(in[i].dtype()));
   }
+  state[1] += 1;
   out[0] = state.tensor();
   return out;
 }
 
-Row sgd_row() {
-  const Tensor none;
-  Row row{.op = "sgd"};
-  row.samples = {
-      sample("plain", Sgd{}, {sgd_state(0.1, 0, 0, 0, {0}), values({3, 5}), values({3, 5}, 1)}),
-      sample("decay", Sgd{}, {sgd_state(0.1, 0, 0, 0.01, {4}), values({7}), values({7}, 1)}),
-      sample("first step", Sgd{true},
-             {sgd_state(0.1, 0.9, 0.5, 0, {0}), values({7}), values({7}, 1), values({7}, 2)}),
-      sample("momentum", Sgd{true},
-             {sgd_state(0.1, 0.9, 0.25, 0.01, {3}), values({7}), values({7}, 1), values({7}, 2)}),
-      sample("nesterov", Sgd{true, true},
-             {sgd_state(0.1, 0.9, 0, 0.01, {3}), values({7}), values({7}, 1), values({7}, 2)}),
-      sample("two, one without gradient", Sgd{true},
-             {sgd_state(0.1, 0.9, 0, 0.01, {3, 0}), values({7}), none, values({7}, 2),
-              values({2, 2}, 3), values({2, 2}, 4), values({2, 2}, 5)}),
-      sample("two without momentum", Sgd{},
-             {sgd_state(0.1, 0, 0, 0, {0, 2}), values({1}), values({1}, 1), values({0, 2}),
-              values({0, 2}, 3)}),
-      sample("many", Sgd{true},
-             {sgd_state(0.1, 0.9, 0, 0.01, {1}), values({50001}), values({50001}, 1),
-              values({50001}, 2)}),
+Row ema_row() {
+  const auto state = [](double decay, double updates) {
+    return from<double>({decay, updates}, {2});
   };
+  Row row{.op = "ema"};
+  row.samples = {
+      sample("first", Ema{}, {state(0.9, 0), values({3, 5}), values({3, 5}, 1)}),
+      sample("later", Ema{}, {state(0.9, 2), values({3, 5}), values({3, 5}, 1)}),
+      sample("two", Ema{},
+             {state(0.3, 1), values({7}), values({7}, 1), values({}, 2), values({}, 3)}),
+      sample("integers", Ema{},
+             {state(0.75, 1), integers({7}, 0, 100), integers({7}, 0, 100, 1), values({0, 3}),
+              values({0, 3})}),
+      sample("many", Ema{}, {state(0.9, 1), values({50001}), values({50001}, 1)}),
+  };
+  row.samples[1].flops = 15 * 3;
   for (Sample& s : row.samples) s.keeps_f64 = {true};
-  row.reference = naive<Sgd>(naive_sgd);
-  const Tensor x = values({2, 3}), y = values({3, 2});
+  row.reference = naive<Ema>(naive_ema);
+  const Tensor good = state(0.9, 0), x = values({2, 3}), y = values({3, 2});
   row.wrong = {
-      wrong(Sgd{}, {}, "needs the state and 2 tensors for each parameter, got 0"),
-      wrong(Sgd{true}, {sgd_state(0, 0, 0, 0, {0}), x, x},
-            "and 3 tensors for each parameter, got 3"),
-      wrong(Sgd{}, {sgd_state(0, 0, 0, 0, {0, 0}), x, x}, "state must be [9] f64, got [10] f64"),
-      wrong(Sgd{}, {sgd_state(0, 0, 0, 0, {0}), x, y},
-            "gradient [3,2] f64 does not match parameter 0 [2,3] f64"),
-      wrong(Sgd{true}, {sgd_state(0, 0, 0, 0, {0}), x, x, y}, "momentum [3,2] f64 does not match"),
-      wrong(Sgd{true}, {sgd_state(0, 0, 0, 0, {0}), x, x, Tensor()},
-            "the momentum of parameter 0 is undefined"),
-      wrong(Sgd{}, {sgd_state(0, 0, 0, 0, {0}), Tensor(), x}, "parameter 0 is undefined"),
-      wrong(Sgd{}, {sgd_state(0, 0, 0, 0, {0}), integers({2}), integers({2})},
-            "needs floating-point tensors"),
+      wrong(Ema{}, {good, x}, "needs the state and 2 tensors for each average, got 2"),
+      wrong(Ema{}, {values({3}), x, x}, "state must be [2] f64, got [3] f64"),
+      wrong(Ema{}, {good, x, y}, "average 0 [2,3] f64 does not match its tensor [3,2] f64"),
+      wrong(Ema{}, {good, x, Tensor()}, "operand 2 is undefined"),
+      wrong(Ema{}, {good, x, integers({2, 3})}, "does not match its tensor [2,3] i64"),
   };
   return row;
 }
 
 }  // namespace
 
-std::vector<Row> update_rows() { return {assign_row(), add_to_row(), sgd_row()}; }
+std::vector<Row> update_rows() { return {assign_row(), add_to_row(), ema_row()}; }
 
 }  // namespace glassbox::test

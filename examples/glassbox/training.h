@@ -1,0 +1,62 @@
+// The loop: epochs of steps, an evaluation after each, and all the state that a checkpoint needs.
+#pragma once
+#include <functional>
+#include <memory>
+#include <optional>
+
+#include "glassbox/checkpoint.h"
+#include "glassbox/data.h"
+#include "glassbox/recipe.h"
+#include "glassbox/train.h"
+#include "layers/layers.h"
+
+namespace glassbox {
+
+class Training {
+ public:
+  Training(layers::ModuleBase& model, const TrainOptions& options, const Data& data);
+
+  // Called after every step; what it returns says whether to go on.
+  using AfterStep = std::function<bool()>;
+  // Finishes the epoch that has begun, evaluation included; false when it was told to stop. Throws
+  // Error for a loss that is not finite.
+  bool run_epoch(const AfterStep& after_step);
+
+  int epochs_done() const { return static_cast<int>(results_.size()); }
+  const std::vector<EpochResult>& results() const { return results_; }
+  std::int64_t step() const { return step_; }        // optimizer steps done, over all epochs
+  std::int64_t batch() const { return now_.batch; }  // of the epoch that has begun
+
+  Checkpoint checkpoint();
+  // Throws Error when it is not one of this training's.
+  void restore(const Checkpoint& checkpoint);
+  // The weights that evaluation uses, the average where one is kept; saved as model.safetensors.
+  layers::StateDict weights();
+
+ private:
+  struct Running {  // of the epoch that has begun
+    std::int64_t batch = 0, images = 0, correct = 0;
+    double loss_sum = 0, seconds = 0;
+  };
+  void step_once(const Tensor& inputs, const Tensor& labels);
+  EpochResult finish_epoch();
+  double test_accuracy();
+  io::NamedTensors training_state();
+
+  layers::ModuleBase& model_;
+  const TrainOptions& options_;
+  std::int64_t images_, test_images_;
+  datasets::DataLoader train_loader_, test_loader_;
+  layers::CrossEntropyLoss criterion_;
+  std::unique_ptr<optim::Optimizer> optimizer_;
+  Schedule schedule_;
+  std::optional<optim::EMA> ema_;
+  Tensors parameters_;
+  std::int64_t step_ = 0;
+  Running now_;
+  std::vector<EpochResult> results_;
+};
+
+nlohmann::ordered_json to_json(const EpochResult& result);
+
+}  // namespace glassbox
