@@ -24,9 +24,11 @@ for package in g++ cmake; do
 done
 
 wrong=$(dpkg-deb -c "$deb" | awk '
-  { ok = $2 == "root/root" && ($1 ~ /^d/ ? $1 == "drwxr-xr-x" :
-         $1 ~ /^l/ ? 1 : $6 ~ /\/bin\// ? $1 == "-rwxr-xr-x" : $1 == "-rw-r--r--") }
-  !ok { print $1, $2, $6 }')
+  { want = "-rw-r--r--" }
+  $6 ~ /\/bin\/./ { want = "-rwxr-xr-x" }
+  /^d/ { want = "drwxr-xr-x" }
+  /^l/ { want = $1 }
+  $1 != want || $2 != "root/root" { print $1, $2, $6 }')
 [ -z "$wrong" ] || tell "rights or owners: $wrong"
 for path in bin/glassbox include/glassbox/glassbox.h include/glassbox/cli.h \
   include/glassbox/engine/engine.h share/doc/glassbox/copyright \

@@ -29,12 +29,15 @@ copy fmt/include . fmt
 copy nlohmann_json/single_include . nlohmann
 copy cli11/include . CLI
 
-# Optional libraries off: all that cmake asks the system for, but OpenMP.
-optional=$(grep -hoE 'find_package\([A-Za-z0-9_]+|PACKAGE [A-Za-z0-9_]+' \
-  "$root/CMakeLists.txt" "$root"/cmake/*.cmake | sed 's/.*[( ]//' | grep -vxE "OpenMP|PACKAGE|[0-9]*" | sort -u)
+# Headers are not looked for on the system, and optional libraries are off.
+headers=$(sed -n 's/.*glassbox_dependency([a-z0-9_]* PACKAGE \([A-Za-z0-9_]*\).*/\1/p' \
+  "$root/CMakeLists.txt" | grep -vx doctest)
+optional=$(sed -n 's/^glassbox_optional([a-z]* "[^"]*" \([A-Za-z0-9]*\).*/\1/p' \
+  "$root/CMakeLists.txt")
 set --
-for package in $optional; do set -- "$@" "-DCMAKE_DISABLE_FIND_PACKAGE_$package=ON"; done
-echo "not looked for: $(echo $optional)"
+for package in $headers; do set -- "$@" "-DCMAKE_DISABLE_FIND_PACKAGE_$package=ON"; done
+for package in $optional; do set -- "$@" "-DGLASSBOX_WITH_$package=OFF"; done
+echo "not looked for:" $headers $optional
 cmake -S "$root" -B "$tree/build" -G Ninja -DGLASSBOX_DEPS="$tree/folder" "$@" \
   -DFETCHCONTENT_FULLY_DISCONNECTED=ON -DGLASSBOX_CPU=baseline -DGLASSBOX_BUILD_TESTS=OFF \
   -DGLASSBOX_BUILD_EXAMPLES=OFF >"$tree/log" || { cat "$tree/log"; exit 1; }
@@ -49,5 +52,7 @@ if [ -n "$elsewhere" ] || [ "$read_there" = 0 ]; then
   printf '%s\n' "$elsewhere" | head
   exit 1
 fi
+needed=$(ldd "$tree/build/bin/glassbox" | grep -oE '^\s*lib(curl|archive|png|jpeg|z)[.0-9]' || true)
+[ -z "$needed" ] || { echo "deps.sh: not optional:" $needed; exit 1; }
 "$tree/build/bin/glassbox" summary cifar
 echo "built and run with the headers of $(ls "$tree/folder" | tr '\n' ' ')alone"
