@@ -26,9 +26,12 @@ foreach(folder engine layers viz datasets)
 endforeach()
 install(FILES ${PROJECT_SOURCE_DIR}/engine/cpu/context.h DESTINATION ${headers_dir}/engine/cpu
         COMPONENT development)
-install(DIRECTORY ${PROJECT_SOURCE_DIR}/examples/glassbox/ DESTINATION ${headers_dir}
-        COMPONENT development FILES_MATCHING PATTERN "*.h"
-        REGEX "/(completion|devices|new_project|tool_verbs|usage_error|version)\\.h$" EXCLUDE)
+install(FILES ${PROJECT_SOURCE_DIR}/examples/glassbox/glassbox.h DESTINATION ${headers_dir}
+        COMPONENT development)
+if(TARGET glassbox_cli)
+  install(FILES ${PROJECT_SOURCE_DIR}/examples/glassbox/cli.h DESTINATION ${headers_dir}
+          COMPONENT development)
+endif()
 
 # ---- The program, its completion and the pages
 

@@ -43,13 +43,16 @@ std::vector<std::string> choices_of(const CLI::Option& option,
   return choices;
 }
 
-// A description without what has a meaning inside the quotes of the three shells.
+// A description without what has a meaning inside the quotes of the three shells, and with the
+// apostrophe that has none.
 std::string plain(const std::string& text) {
   std::string result;
   for (const char c : text) {
     if (c == '\n') {
       result += ' ';
-    } else if (std::string("'`\"\\$[]:").find(c) == std::string::npos) {
+    } else if (c == '\'') {
+      result += "\u2019";
+    } else if (std::string("`\"\\$[]:").find(c) == std::string::npos) {
       result += c;
     }
   }

@@ -83,8 +83,12 @@ cmake --build build
 ./build/@NAME@ summary @NAME@
 ./build/@NAME@ graph @NAME@ -o @NAME@.dot
 ./build/@NAME@ train --model @NAME@ --data synthetic --epochs 3
+./build/@NAME@ evaluate runs/@NAME@-1
 ./build/@NAME@ --help
 ```
+
+`--data FOLDER` trains on images of your own: FOLDER holds one folder of PNG or JPEG files per class, and `classes` in
+`@FILE@.h` is at least their number.
 
 If Glassbox is not installed under `/usr` or `/usr/local`, say where: `cmake -B build
 -DCMAKE_PREFIX_PATH=/where/it/is`.

@@ -76,7 +76,7 @@ by_new() {
   ./build/my-net summary my-net && ./build/my-net models | grep -q '^my-net ' || return 1
   ./build/my-net graph my-net -o my-net.dot && ./build/my-net train --help >/dev/null || return 1
   ./build/my-net train --model my-net --data synthetic --epochs 1 --limit-images 256 || return 1
-  ls runs/my-net-1/model.safetensors
+  ./build/my-net evaluate runs/my-net-1
 }
 by_pkg_config() {
   mkdir "$work/pkg_config"
