@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 
 #include <filesystem>
+#include <optional>
 
 #include "datasets/download.h"
 #include "tests/datasets/get.h"
@@ -133,7 +134,8 @@ TEST_CASE("two processes do not fetch one file at a time") {
   Get get;
   // While the first one is at it, a second one is turned away.
   std::string second;
-  const LyingServer server([&](const HttpRequest& request, HttpConnection& c) {
+  std::optional<LyingServer> server;
+  server.emplace([&](const HttpRequest& request, HttpConnection& c) {
     Get other;
     try {
       download("http://127.0.0.1:1/", get.file, other.options);
@@ -142,7 +144,8 @@ TEST_CASE("two processes do not fetch one file at a time") {
     }
     test::honest(content())(request, c);
   });
-  CHECK(get.from(server) == "");
+  CHECK(get.from(*server) == "");
+  server.reset();  // its thread has written `second`
   CHECK(second == get.part + ": another process is fetching this file; wait for it");
 }
 
