@@ -89,8 +89,10 @@ TEST_CASE("new writes a project whole") {
   CHECK(result.out.starts_with("wrote my-net: the model is in my-net/my_net.h\n"));
   CHECK(names_in(folder.path()) == std::vector<std::string>{"my-net"});
   CHECK(names_in(folder / "my-net") == std::vector<std::string>{".gitignore", "CMakeLists.txt",
-                                                               "README.md", "main.cpp", "my_net.h"});
-  CHECK(has(read_bytes(folder / "my-net/my_net.h"), "struct MyNet : glassbox::layers::Module<MyNet>"));
+                                                                "README.md", "main.cpp",
+                                                                "my_net.h"});
+  CHECK(has(read_bytes(folder / "my-net/my_net.h"),
+            "struct MyNet : glassbox::layers::Module<MyNet>"));
   CHECK(has(read_bytes(folder / "my-net/main.cpp"), "#include \"my_net.h\""));
   CHECK(has(read_bytes(folder / "my-net/main.cpp"), "{{\"my-net\", \"my network\""));
   CHECK(has(read_bytes(folder / "my-net/CMakeLists.txt"), "add_executable(my-net main.cpp)"));
@@ -103,8 +105,9 @@ TEST_CASE("new writes a project whole") {
 
 TEST_CASE("new refuses names that do not serve, and leaves nothing") {
   const TempFolder folder;
-  const std::vector<std::string> wrong{"",    "2net",  "-net",          "_net", "my net",
-                                       "a/b", "../up", "nett\xc3\xa4", "a.b",  std::string(65, 'a')};
+  const std::vector<std::string> wrong{
+      "",    "2net",  "-net",         "_net", "my net",
+      "a/b", "../up", "nett\xc3\xa4", "a.b",  std::string(65, 'a')};
   for (const std::string& name : wrong) {
     CAPTURE(name);
     const CliResult result = run_in(folder.path(), {"new", "--", name});
@@ -112,7 +115,8 @@ TEST_CASE("new refuses names that do not serve, and leaves nothing") {
     CHECK(result.out.empty());
     CHECK(result.err.starts_with("glassbox: "));
   }
-  CHECK(has(run_in(folder.path(), {"new", "2net"}).err, "letters, digits, - and _, a letter first"));
+  CHECK(
+      has(run_in(folder.path(), {"new", "2net"}).err, "letters, digits, - and _, a letter first"));
   for (const std::string name : {"test", "all", "install", "glassbox"}) {
     const CliResult result = run_in(folder.path(), {"new", name});
     CHECK(result.code == 2);

@@ -14,8 +14,8 @@ namespace glassbox {
 namespace {
 
 struct Option {
-  std::vector<std::string> names;    // "--output", "-o"; none: by position
-  std::string what;                  // its description
+  std::vector<std::string> names;  // "--output", "-o"; none: by position
+  std::string what;                // its description
   bool takes_value = false;
   std::vector<std::string> choices;  // values to offer; none: files
 };
@@ -64,7 +64,9 @@ std::vector<Verb> verbs_of(const CLI::App& app, const std::vector<std::string>& 
   for (const CLI::App* sub : app.get_subcommands([](const CLI::App*) { return true; })) {
     Verb verb{sub->get_name(), plain(sub->get_description()), {}, {}};
     for (const CLI::Option* option : sub->get_options()) {
-      Option entry{{}, plain(option->get_description()), option->get_items_expected_max() > 0,
+      Option entry{{},
+                   plain(option->get_description()),
+                   option->get_items_expected_max() > 0,
                    choices_of(*option, models)};
       for (const std::string& name : option->get_lnames()) entry.names.push_back("--" + name);
       for (const std::string& name : option->get_snames()) entry.names.push_back("-" + name);
@@ -95,7 +97,8 @@ std::vector<std::string> names_of(const std::vector<Verb>& verbs) {
 // ---- bash
 
 // Why the line is split here: bash itself cuts words at = and @, which model names hold.
-constexpr const char* bash_head = R"(# Completion of {program} for bash, from `{program} completion bash`.
+constexpr const char* bash_head =
+    R"(# Completion of {program} for bash, from `{program} completion bash`.
 {function}() {{
   local line=${{COMP_LINE:0:COMP_POINT}} word previous verb options= values= head=
   local -a words
@@ -137,8 +140,8 @@ std::string bash(const std::vector<Verb>& verbs, const std::string& program) {
           files += (files.empty() ? "" : " | ") + name;
       }
       if (option.choices.empty()) continue;
-      values += fmt::format("        {}) values='{}' options= ;;\n",
-                            fmt::join(option.names, " | "), spaced(option.choices));
+      values += fmt::format("        {}) values='{}' options= ;;\n", fmt::join(option.names, " | "),
+                            spaced(option.choices));
     }
     if (!files.empty()) values += "        " + files + ") values= options= ;;\n";
     for (const Option& position : verb.positions) {
@@ -181,9 +184,10 @@ std::string zsh(const std::vector<Verb>& verbs, const std::string& program) {
       text += fmt::format(" \\\n        '{}:{}{}'", ++place, position.what, zsh_values(position));
     text += "\n      ;;\n";
   }
-  return text + fmt::format("  esac\n}}\nif [[ $zsh_eval_context[-1] == loadautofunc ]]; then\n"
-                            "  {1} \"$@\"\nelse\n  compdef {1} {0}\nfi\n",
-                            program, function);
+  return text + fmt::format(
+                    "  esac\n}}\nif [[ $zsh_eval_context[-1] == loadautofunc ]]; then\n"
+                    "  {1} \"$@\"\nelse\n  compdef {1} {0}\nfi\n",
+                    program, function);
 }
 
 // ---- fish
@@ -196,8 +200,8 @@ std::string fish(const std::vector<Verb>& verbs, const std::string& program) {
                         verb.name, verb.what);
   }
   for (const Verb& verb : verbs) {
-    const std::string head = fmt::format("complete -c {} -n '__fish_seen_subcommand_from {}'",
-                                         program, verb.name);
+    const std::string head =
+        fmt::format("complete -c {} -n '__fish_seen_subcommand_from {}'", program, verb.name);
     for (const Option& option : verb.options) {
       text += head;
       for (const std::string& name : option.names) {

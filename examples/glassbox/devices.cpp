@@ -43,7 +43,7 @@ std::string text_of(const char* path) {
 
 // The kernel's words for what the flags of a build are called by.
 constexpr std::pair<const char*, const char*> known_sets[] = {
-    {"sse2", "SSE2"}, {"sse4_2", "SSE4.2"},    {"avx", "AVX"},           {"avx2", "AVX2"},
+    {"sse2", "SSE2"}, {"sse4_2", "SSE4.2"},   {"avx", "AVX"},           {"avx2", "AVX2"},
     {"fma", "FMA"},   {"avx512f", "AVX512F"}, {"avx512bw", "AVX512BW"}, {"avx512vl", "AVX512VL"},
 };
 

@@ -7,11 +7,11 @@
 namespace glassbox {
 
 struct CpuInfo {
-  std::string model;  // "AMD EPYC", or "unknown"
-  int cores = 0;      // physical ones; 0: unknown
-  int threads = 0;    // logical processors
-  std::vector<std::string> sets;      // instruction sets, of those that kernels know
-  double memory_gib = 0;              // 0: unknown
+  std::string model;              // "AMD EPYC", or "unknown"
+  int cores = 0;                  // physical ones; 0: unknown
+  int threads = 0;                // logical processors
+  std::vector<std::string> sets;  // instruction sets, of those that kernels know
+  double memory_gib = 0;          // 0: unknown
   double available_gib = 0;
 };
 

@@ -33,7 +33,8 @@ add_executable(@NAME@ main.cpp)
 target_link_libraries(@NAME@ PRIVATE glassbox::cli)
 )";
 
-constexpr const char* model_header = R"(// The network: its layers, how they are called, and their names.
+constexpr const char* model_header =
+    R"(// The network: its layers, how they are called, and their names.
 #pragma once
 #include <glassbox/glassbox.h>
 

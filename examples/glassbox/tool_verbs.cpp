@@ -26,8 +26,9 @@ void add_new(CLI::App& app, std::function<void()>& action) {
   CLI::App* verb = app.add_subcommand("new", "write a small project with a model of your own");
   const auto name = std::make_shared<std::string>();
   verb->add_option("name", *name, "of the folder, the program and the model")->required();
-  verb->footer("Examples:\n  glassbox new mynet && cd mynet && cmake -B build && "
-               "cmake --build build\n");
+  verb->footer(
+      "Examples:\n  glassbox new mynet && cd mynet && cmake -B build && "
+      "cmake --build build\n");
   verb->callback([&action, name] {
     action = [name] {
       new_project(*name);
@@ -46,8 +47,9 @@ void add_completion(CLI::App& app, const std::vector<models::Entry>& entries,
   verb->add_option("shell", *shell, "whose script to print")
       ->required()
       ->check(CLI::IsMember({"bash", "zsh", "fish"}));
-  verb->footer("Examples:\n  source <(glassbox completion bash)\n"
-               "  glassbox completion fish > ~/.config/fish/completions/glassbox.fish\n");
+  verb->footer(
+      "Examples:\n  source <(glassbox completion bash)\n"
+      "  glassbox completion fish > ~/.config/fish/completions/glassbox.fish\n");
   verb->callback([&app, &entries, &program, &action, shell] {
     action = [&app, &entries, &program, shell] {
       std::vector<std::string> models;
