@@ -4,7 +4,6 @@
 #include <glassbox/glassbox.h>
 
 #include <cstdio>
-#include <cstdlib>
 #include <iostream>
 
 using namespace glassbox;
@@ -19,7 +18,6 @@ struct CifarModel : Module<CifarModel> {
                       BatchNorm2d{16},
                       ReLU{},
                       MaxPool2d{2},
-
                       Conv2d{16, 32, 3, {.padding = 1}},
                       BatchNorm2d{32},
                       ReLU{},
@@ -27,14 +25,12 @@ struct CifarModel : Module<CifarModel> {
                       BatchNorm2d{32},
                       ReLU{},
                       MaxPool2d{2},
-
                       Conv2d{32, 32, 3, {.padding = 1}},
                       BatchNorm2d{32},
                       ReLU{},
                       Conv2d{32, 32, 3, {.padding = 1}},
                       BatchNorm2d{32},
                       ReLU{},
-
                       AdaptiveMaxPool2d{1}};
   Sequential classifier{Linear{32, 32}, ReLU{}, Linear{32, 10}};
   Tensor feature_map;
@@ -64,20 +60,19 @@ int main(int argc, char** argv) {
   optim::SGD optimizer{model.parameters(), {.lr = 0.01, .momentum = 0.9}};
   std::cout << model.summary({3, 32, 32});
 
-  transforms::Compose transform_train{
-      transforms::RandomCrop{32, {.padding = 4}}, transforms::RandomHorizontalFlip{},
-      transforms::ToTensor{},
-      transforms::Normalize{{0.4914, 0.4822, 0.4465}, {0.2023, 0.1994, 0.2010}}};
-  transforms::Compose transform_test{
-      transforms::ToTensor{},
-      transforms::Normalize{{0.4914, 0.4822, 0.4465}, {0.2023, 0.1994, 0.2010}}};
+  using namespace transforms;
+  const Normalize normalize{{0.4914, 0.4822, 0.4465}, {0.2023, 0.1994, 0.2010}};
+  Compose transform_train{RandomCrop{32, {.padding = 4}}, RandomHorizontalFlip{}, ToTensor{},
+                          normalize};
+  Compose transform_test{ToTensor{}, normalize};
   const std::string root = argc > 1 ? argv[1] : make_synthetic_cifar10();
   CIFAR10 trainset{root, {.train = true, .transform = transform_train}};
   CIFAR10 testset{root, {.train = false, .transform = transform_test}};
-  DataLoader trainloader{trainset, {.batch_size = 128, .shuffle = true}};
-  DataLoader testloader{testset, {.batch_size = 100}};
+  DataLoader trainloader{trainset, {.batch_size = 128, .shuffle = true, .num_workers = 2}};
+  DataLoader testloader{testset, {.batch_size = 100, .num_workers = 2}};
+  std::cout << describe("train_dataset", trainset) << "\n";
 
-  const int epochs = argc > 2 ? std::atoi(argv[2]) : 10;
+  const int epochs = argc > 2 ? std::stoi(argv[2]) : 10;
   for (int epoch = 0; epoch < epochs; ++epoch) {
     model.train();
     int batch = 0;
@@ -96,9 +91,8 @@ int main(int argc, char** argv) {
     model.eval();
     NoGrad no_grad;
     double correct = 0;
-    for (auto& [inputs, labels] : testloader) {
+    for (auto& [inputs, labels] : testloader)
       correct += accuracy(model(inputs), labels) * static_cast<double>(labels.size(0));
-    }
     std::printf("epoch %d test accuracy %.4f\n", epoch + 1,
                 correct / static_cast<double>(testset.size()));
   }
