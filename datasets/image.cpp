@@ -104,4 +104,20 @@ Tensor resize_and_crop(const Tensor& image, Pair size) {
   return center_crop(resize(image, cover), size);
 }
 
+Tensor to_grey(const Tensor& image) {
+  if (image.dtype() != DType::u8 || image.dim() != 3 || image.size(0) != 3) {
+    fail("to_grey", "needs an image [3,h,w] u8, got " + to_string(image.spec()));
+  }
+  Tensor grey = empty({1, image.size(1), image.size(2)}, DType::u8, Device::cpu());
+  const auto to = grey.mutable_data<std::uint8_t>();
+  const auto from = image.data<std::uint8_t>();
+  const std::size_t n = to.size();
+  for (std::size_t i = 0; i < n; ++i) {
+    const std::uint32_t luma =
+        from[i] * 19595u + from[n + i] * 38470u + from[2 * n + i] * 7471u + 0x8000u;
+    to[i] = static_cast<std::uint8_t>(luma >> 16);
+  }
+  return grey;
+}
+
 }  // namespace glassbox::datasets

@@ -38,6 +38,9 @@ Tensor resize_and_crop(const Tensor& image, Pair size);
 // The middle of an image that is at least that large.
 Tensor center_crop(const Tensor& image, Pair size);
 
+// u8 [3,h,w] to its luma u8 [1,h,w]: ITU-R 601, the bytes of Pillow's convert("L").
+Tensor to_grey(const Tensor& image);
+
 // Writes u8 [h,w], [1,h,w] (grey), [3,h,w] (RGB) or [4,h,w] (RGB and alpha). The file is written
 // whole or not at all.
 void write_png(const std::string& path, const Tensor& image);

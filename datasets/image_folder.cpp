@@ -132,10 +132,54 @@ void ImageFolder::leave_out(const std::string& path, const std::string& reason) 
 
 Tensor ImageFolder::decode(std::int64_t i) const {
   if (i < 0 || i >= size()) fail("ImageFolder", cat("item ", i, " of ", size(), " does not exist"));
-  const Tensor image = read_image(paths_[static_cast<std::size_t>(i)], options_.image);
-  if (options_.size == Pair(0)) return image;
-  return options_.fit == Fit::crop ? resize_and_crop(image, options_.size)
-                                   : resize(image, options_.size);
+  Tensor image = read_image(paths_[static_cast<std::size_t>(i)], options_.image);
+  if (options_.size != Pair(0)) {
+    image = options_.fit == Fit::crop ? resize_and_crop(image, options_.size)
+                                      : resize(image, options_.size);
+  }
+  return options_.grey ? to_grey(image) : image;
+}
+
+ImageFolder ImageFolder::select(std::span<const std::int64_t> items) const {
+  ImageFolder part = *this;
+  part.paths_.clear();
+  part.labels_.clear();
+  part.unreadable_.clear();
+  for (const std::int64_t i : items) {
+    if (i < 0 || i >= size()) {
+      fail("ImageFolder", cat("item ", i, " of ", size(), " does not exist"));
+    }
+    part.paths_.push_back(paths_[static_cast<std::size_t>(i)]);
+    part.labels_.push_back(labels_[static_cast<std::size_t>(i)]);
+  }
+  return part;
+}
+
+Batch ImageFolder::batch(std::span<const std::int64_t> indices, const Draw& draw) const {
+  const Shape shape{static_cast<std::int64_t>(indices.size())};
+  std::vector<std::int64_t> labels, places;
+  Tensor images;
+  for (const std::int64_t i : indices) {
+    const Tensor image = decode(i);
+    const auto place = static_cast<std::int64_t>(places.size());
+    if (!images.defined()) {
+      images =
+          empty({shape[0], image.size(0), image.size(1), image.size(2)}, DType::u8, Device::cpu());
+    } else if (image.shape() != images[0].shape()) {
+      fail(paths_[static_cast<std::size_t>(i)],
+           cat("is ", image.shape(), ", others of the batch ", images[0].shape(), "; set size"));
+    }
+    const std::size_t bytes = image.spec().bytes();
+    std::memcpy(images.raw() + static_cast<std::size_t>(place) * bytes, image.raw(), bytes);
+    labels.push_back(labels_[static_cast<std::size_t>(i)]);
+    places.push_back(place);
+  }
+  if (!images.defined()) fail("ImageFolder", "a batch of no images has no size");
+  const Tensor counter =
+      from({static_cast<std::int64_t>(draw.seed), draw.epoch}, {2}, Device::cpu());
+  return {augment(images, from(places, shape, Device::cpu()), counter, options_.transform.lower(),
+                  from(indices, shape, Device::cpu())),
+          from(labels, shape, Device::cpu())};
 }
 
 // The size of all images, which is that of the first one that can be read when none is set.
@@ -156,9 +200,10 @@ Pair ImageFolder::common_size() const {
 Tensor ImageFolder::decode_all(bool keep) {
   const std::int64_t n = size();
   const Pair common = keep ? common_size() : Pair(0);
-  const std::int64_t bytes = std::int64_t(3) * common.h * common.w;
+  const std::int64_t channels = options_.grey ? 1 : 3;
+  const std::int64_t bytes = channels * common.h * common.w;
   Tensor images;
-  if (keep) images = empty({n, 3, common.h, common.w}, DType::u8, Device::cpu());
+  if (keep) images = empty({n, channels, common.h, common.w}, DType::u8, Device::cpu());
   std::vector<std::string> reasons(static_cast<std::size_t>(n));
   const auto decode_one = [&](std::int64_t i) {
     try {

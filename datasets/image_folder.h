@@ -1,7 +1,8 @@
 // ImageFolder: labelled PNG and JPEG files, one folder for each class:
 //   root/cat/1.png  root/cat/more/2.jpg  root/dog/3.jpeg
 // Classes are the folders' names in order. Files are known by their content: a suffix is neither
-// needed nor believed.
+// needed nor believed. A DataLoader takes the folder itself, and decodes batch by batch in its
+// workers, or load()'s images in memory: the batches are the same bits.
 #pragma once
 #include <string>
 #include <vector>
@@ -20,6 +21,7 @@ enum class Unreadable { skip, fail };
 struct ImageFolderOptions {
   Pair size = 0;  // of every image; 0: as the files are, which must then be of one size for load()
   Fit fit = Fit::crop;
+  bool grey = false;  // one channel, by to_grey
   Unreadable unreadable = Unreadable::skip;
   bool quiet = false;  // check() and load() do not print what they leave out
   transforms::Compose transform = {};
@@ -45,14 +47,21 @@ class ImageFolder {
   const std::vector<std::int64_t>& labels() const { return labels_; }
   const transforms::Compose& transform() const { return options_.transform; }
 
-  // Item i as u8 [3,h,w], read now. May be called from several threads. Throws Error when the file
-  // cannot be read.
+  // These items as a folder of their own, in this order. Throws Error for one that does not exist.
+  ImageFolder select(std::span<const std::int64_t> items) const;
+
+  // Item i as u8 [C,h,w], C being 3, or 1 when they are grey, read now. May be called from several
+  // threads. Throws Error when the file cannot be read.
   Tensor decode(std::int64_t i) const;
+
+  // The transformed images, read now, and their labels. Throws Error for a file that cannot be
+  // read, and for images of different sizes.
+  Batch batch(std::span<const std::int64_t> indices, const Draw& draw) const;
 
   // Decodes every image, and drops what is unreadable, so that decode() then has no surprises.
   // Prints report() to standard error.
   void check();
-  // check(), and keeps the images: u8 [N,3,h,w], which take N*3*h*w bytes of memory. Decodes on
+  // check(), and keeps the images: u8 [N,C,h,w], which take N*C*h*w bytes of memory. Decodes on
   // num_threads() threads; the result does not depend on their number.
   ImageDataset load();
 

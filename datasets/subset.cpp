@@ -54,6 +54,16 @@ Tensors TensorDataset::gather(std::span<const std::int64_t> indices) const {
   return result;
 }
 
+Batch TensorDataset::batch(std::span<const std::int64_t> indices, const Draw&) const {
+  if (tensors_.size() != 2) {
+    fail("TensorDataset", cat("has ", tensors_.size(),
+                              " tensors; a DataLoader takes two, inputs and "
+                              "labels"));
+  }
+  Tensors items = gather(indices);
+  return {std::move(items[0]), std::move(items[1])};
+}
+
 Subset::Subset(const ImageDataset& dataset, std::vector<std::int64_t> chosen)
     : indices(std::move(chosen)) {
   images = gather_items("Subset", dataset.images, indices);
@@ -79,9 +89,9 @@ std::vector<std::int64_t> split_lengths(std::int64_t n, std::span<const double> 
   return lengths;
 }
 
-std::vector<Subset> random_split(const ImageDataset& dataset, std::span<const std::int64_t> lengths,
-                                 std::uint64_t seed) {
-  const std::int64_t n = dataset.size();
+std::vector<std::vector<std::int64_t>> random_split_items(std::int64_t n,
+                                                          std::span<const std::int64_t> lengths,
+                                                          std::uint64_t seed) {
   std::int64_t left = n;
   for (const std::int64_t length : lengths) {
     if (length < 0 || length > left) {
@@ -94,11 +104,20 @@ std::vector<Subset> random_split(const ImageDataset& dataset, std::span<const st
     fail("random_split", cat("the lengths add up to ", n - left, ", the set has ", n, " items"));
   // Why this epoch: a loader with the same seed must not draw the same order.
   const std::vector<std::int64_t> order = random_permutation(n, seed, std::uint64_t(1) << 62);
-  std::vector<Subset> parts;
+  std::vector<std::vector<std::int64_t>> parts;
   auto at = order.begin();
   for (const std::int64_t length : lengths) {
-    parts.emplace_back(dataset, std::vector<std::int64_t>(at, at + length));
+    parts.emplace_back(at, at + length);
     at += length;
+  }
+  return parts;
+}
+
+std::vector<Subset> random_split(const ImageDataset& dataset, std::span<const std::int64_t> lengths,
+                                 std::uint64_t seed) {
+  std::vector<Subset> parts;
+  for (auto& items : random_split_items(dataset.size(), lengths, seed)) {
+    parts.emplace_back(dataset, std::move(items));
   }
   return parts;
 }

@@ -20,6 +20,9 @@ class TensorDataset {
   Tensors operator[](std::int64_t i) const;  // without the first dimension
   // The chosen items of each tensor, in this order: copies. CPU only.
   Tensors gather(std::span<const std::int64_t> indices) const;
+  // For a DataLoader: inputs are the items of the first tensor, labels those of the second. Throws
+  // Error unless there are two.
+  Batch batch(std::span<const std::int64_t> indices, const Draw& draw) const;
 
  private:
   Tensors tensors_;
@@ -49,6 +52,11 @@ std::vector<Subset> random_split(const ImageDataset& dataset, std::initializer_l
   const std::vector<Number> numbers(parts.begin(), parts.end());
   return random_split(dataset, std::span<const Number>(numbers), seed);
 }
+
+// What random_split gives of any set of n items: the items of each part.
+std::vector<std::vector<std::int64_t>> random_split_items(std::int64_t n,
+                                                          std::span<const std::int64_t> lengths,
+                                                          std::uint64_t seed = 0);
 
 // The lengths that fractions of n stand for.
 std::vector<std::int64_t> split_lengths(std::int64_t n, std::span<const double> fractions);

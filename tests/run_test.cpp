@@ -14,6 +14,7 @@
 #include "engine/ops/random.h"
 #include "layers/layers.h"
 #include "tests/cli_run.h"
+#include "tests/skip.h"
 #include "tests/small_mnist.h"
 #include "tests/temp_folder.h"
 
@@ -263,6 +264,60 @@ TEST_CASE("run: evaluate and predict use the model as it was trained") {
     total += entry.at("probability").get<double>();
   CHECK(total > 0.5);
   CHECK(total < 1 + 1e-6);
+}
+
+TEST_CASE("run: a folder of images, in memory or decoded batch by batch, trains the same bits") {
+  if (!datasets::can_use_png()) return skip("this build has no libpng");
+  const Place place;
+  for (int i = 0; i < 60; ++i) {
+    const std::string name = i % 2 ? "dark" : "light";
+    Tensor image = empty({3, 30, 40}, DType::u8, Device::cpu());
+    for (std::uint8_t& byte : image.mutable_data<std::uint8_t>()) {
+      byte = static_cast<std::uint8_t>(i + (i % 2 ? 20 : 180));
+    }
+    fs::create_directories(place / ("photos/" + name));
+    datasets::write_png(place / ("photos/" + name + "/" + std::to_string(i) + ".png"), image);
+  }
+  const auto train = [&](const std::string& run, Arguments more) {
+    Arguments all{"train", "--model",   "tiny",     "--data", place / "photos",
+                  "--run", place / run, "--epochs", "3",      "--batch-size",
+                  "8",     "--lr",      "0.05"};
+    all.insert(all.end(), more.begin(), more.end());
+    return run_cli(all, own);
+  };
+  check_ok(train("kept", {"--workers", "0"}));
+  check_ok(train("lazy", {"--lazy", "--workers", "3"}));
+  CHECK(place.weights("kept") == place.weights("lazy"));
+  const Json result = place.json("kept/result.json");
+  CHECK(result.at("epochs").back().at("test_accuracy") == 1.0);
+  CHECK(result.at("data").get<std::string>().find("a tenth kept for the test") !=
+        std::string::npos);
+  const CliResult evaluation = run_cli({"evaluate", place / "lazy", "--format", "json"}, own);
+  check_ok(evaluation);
+  CHECK(Json::parse(evaluation.out).at("images") == 6);
+  CHECK(Json::parse(evaluation.out).at("accuracy") == 1.0);
+  const CliResult seen = run_cli({"predict", place / "kept", place / "photos/dark/7.png"}, own);
+  check_ok(seen);
+  CHECK(seen.out.find("\n  dark ") != std::string::npos);
+  CHECK(seen.out.find("dark ") < seen.out.find("light "));
+
+  // With a folder for each half, and what is wrong with them.
+  fs::create_directories(place / "halves");
+  fs::copy(place / "photos", place / "halves/train", fs::copy_options::recursive);
+  const auto fails = [&](const std::string& fact) {
+    const CliResult result = run_cli({"train", "--model", "tiny", "--data", place / "halves"}, own);
+    CHECK(result.code == 2);
+    CHECK_MESSAGE(result.err.find(fact) != std::string::npos, result.err);
+  };
+  fails("has a folder train but neither test nor val");
+  fs::create_directories(place / "halves/val");
+  fs::copy(place / "photos/dark", place / "halves/val/dark");
+  fails("the folders of training and test images have different classes (dark, light and dark)");
+  fs::copy(place / "photos/light", place / "halves/val/light");
+  Arguments all{"train", "--model",        "tiny",     "--data", place / "halves",
+                "--run", place / "halved", "--epochs", "1"};
+  check_ok(run_cli(all, own));
+  CHECK(place.json("halved/config.json").at("data").at("classes") == Json({"dark", "light"}));
 }
 
 TEST_CASE("run: evaluate and predict refuse what is no run, and weights that do not fit") {

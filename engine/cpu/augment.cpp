@@ -74,6 +74,7 @@ void run(const ops::Augment& op, cpu::Context& ctx, Ins in, Outs out) {
   const auto* images = in_ptr<std::uint8_t>(in[0]);
   const auto* indices = in_ptr<std::int64_t>(in[1]);
   const auto* counter = in_ptr<std::int64_t>(in[2]);
+  const std::int64_t* ids = in[3].defined() ? in_ptr<std::int64_t>(in[3]) : indices;
   float* const to = out_ptr<float>(out[0]);
   for (std::int64_t b = 0; b < y[0]; ++b) {
     if (indices[b] < 0 || indices[b] >= x[0]) {
@@ -90,7 +91,7 @@ void run(const ops::Augment& op, cpu::Context& ctx, Ins in, Outs out) {
       ops::AugmentDraw draw;
       if (op.is_random()) {
         draw = ops::draw_augment(static_cast<std::uint64_t>(counter[0]),
-                                 static_cast<std::uint64_t>(counter[1]), indices[b], rows, columns,
+                                 static_cast<std::uint64_t>(counter[1]), ids[b], rows, columns,
                                  op.flip);
       }
       augment_image(g, draw, tables, images + indices[b] * g.c * g.h * g.w,

@@ -23,12 +23,15 @@ Attrs Augment::attrs(Specs) const {
 }
 
 SpecList Augment::infer(Specs in, bool) const {
-  const Spec &images = in[0], &indices = in[1], &counter = in[2];
+  const Spec &images = in[0], &indices = in[1], &counter = in[2], &ids = in[3];
   if (images.dtype != DType::u8 || images.shape.rank() != 4) {
     fail(name, cat("images must be [N,C,H,W] u8, got ", to_string(images)));
   }
   if (indices.dtype != DType::i64 || indices.shape.rank() != 1) {
     fail(name, cat("indices must be [B] i64, got ", to_string(indices)));
+  }
+  if (ids.defined && (ids.dtype != DType::i64 || ids.shape != indices.shape)) {
+    fail(name, cat("ids must be as the indices ", to_string(indices), ", got ", to_string(ids)));
   }
   if (is_random() &&
       (!counter.defined || counter.dtype != DType::i64 || counter.shape != Shape{2})) {
@@ -72,8 +75,8 @@ Cost Augment::cost(Specs, Specs out) const {
 }  // namespace ops
 
 Tensor augment(const Tensor& images, const Tensor& indices, const Tensor& counter,
-               const ops::Augment& op) {
-  return apply(op, images, indices, counter)[0];
+               const ops::Augment& op, const Tensor& ids) {
+  return apply(op, images, indices, counter, ids)[0];
 }
 
 }  // namespace glassbox

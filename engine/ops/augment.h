@@ -11,8 +11,9 @@ namespace glassbox {
 namespace ops {
 
 // Inputs: images u8 [N,C,H,W], indices i64 [B], counter i64 [2] = {seed, epoch}, which may be
-// undefined when nothing is random. Output f32 [B,C,h,w] = (u8/255 - mean) / std. As in
-// torchvision, padding is black before it is normalised.
+// undefined when nothing is random, ids i64 [B]: the images' indices in their data set, by which
+// random numbers are drawn; undefined when they are the indices themselves. Output f32 [B,C,h,w] =
+// (u8/255 - mean) / std. As in torchvision, padding is black before it is normalised.
 struct Augment {
   static constexpr std::string_view name = "augment", kind = "Augment";
   Pair crop = 0;      // size of the random crop; 0x0: none, the whole image with its padding
@@ -50,6 +51,6 @@ GLASSBOX_HD inline AugmentDraw draw_augment(std::uint64_t seed, std::uint64_t ep
 void run(const ops::Augment&, cpu::Context&, Ins, Outs);
 
 Tensor augment(const Tensor& images, const Tensor& indices, const Tensor& counter,
-               const ops::Augment& op);
+               const ops::Augment& op, const Tensor& ids = {});
 
 }  // namespace glassbox

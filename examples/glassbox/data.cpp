@@ -23,6 +23,9 @@ bool is_there(const fs::path& path) {
 // Means and deviations of ImageNet's photographs, which most folders of images resemble.
 const std::vector<double> photo_mean{0.485, 0.456, 0.406}, photo_std{0.229, 0.224, 0.225};
 
+// Decoded images that are kept; above, they are decoded each time they are needed.
+constexpr std::int64_t most_in_memory = std::int64_t(1) << 30;
+
 // A training and a test set in memory.
 Data in_memory(DataInfo info, ImageDataset train, ImageDataset test, bool augment) {
   train.transform = info.for_training(augment);
@@ -82,17 +85,18 @@ std::string recognise(const fs::path& root) {
 void check_classes(const ImageFolder& train, const ImageFolder& test) {
   if (train.classes() == test.classes()) return;
   throw UsageError(
-      fmt::format("the folders of training and test images have different classes "
-                  "({} and {})",
+      fmt::format("the folders of training and test images have different classes ({} and {})",
                   fmt::join(train.classes(), ", "), fmt::join(test.classes(), ", ")));
 }
 
-Data load_folder(DataInfo info, const TrainOptions& o, const std::vector<Shape>& usual) {
-  if (usual.size() == 1 && usual[0].rank() == 3) info.channels = usual[0][0];
+// How large the images become, and how many channels they have.
+void set_size(DataInfo& info, const TrainOptions& o, const std::vector<Shape>& usual) {
+  const bool has_usual = usual.size() == 1 && usual[0].rank() == 3;
+  if (has_usual) info.channels = usual[0][0];
   if (!o.image_size.empty()) {
     info.height = o.image_size.front();
     info.width = o.image_size.back();
-  } else if (usual.size() == 1 && usual[0].rank() == 3) {
+  } else if (has_usual) {
     info.height = usual[0][1];
     info.width = usual[0][2];
   } else {
@@ -105,45 +109,61 @@ Data load_folder(DataInfo info, const TrainOptions& o, const std::vector<Shape>&
   info.mean = photo_mean;
   info.std = photo_std;
   if (info.channels == 1) info.mean = {0.5}, info.std = {0.5};
-  const ImageFolderOptions options{
-      .size = {static_cast<int>(info.height), static_cast<int>(info.width)}};
-  const auto load = [&](ImageFolder& folder) {
-    ImageDataset set = folder.load();
-    set.images = to_channels(set.images, info.channels);
-    return set;
+}
+
+// Training and test images: folders train and test (or val), or a tenth of one folder's.
+std::pair<ImageFolder, ImageFolder> find_images(DataInfo& info, bool augment) {
+  const auto open = [&](const fs::path& root, const transforms::Compose& transform) {
+    return ImageFolder(root.string(),
+                       {.size = {static_cast<int>(info.height), static_cast<int>(info.width)},
+                        .grey = info.channels == 1,
+                        .transform = transform});
   };
   const fs::path root(info.root);
-  const bool split = is_there(root / "train");
-  ImageFolder folder(split ? (root / "train").string() : info.root, options);
-  ImageDataset train = load(folder), test;
-  info.classes = folder.classes();
-  std::vector<std::string> paths;
-  if (split) {
+  if (is_there(root / "train")) {
     const char* found = nullptr;
     for (const char* name : {"test", "val", "valid", "validation"}) {
       if (!found && is_there(root / name)) found = name;
     }
     if (!found) throw UsageError(info.root + " has a folder train but neither test nor val");
-    ImageFolder other((root / found).string(), options);
-    check_classes(folder, other);
-    test = load(other);
-    paths = other.paths();
-  } else {
-    // Why a fixed seed: evaluate and a resumed training must find the same split.
-    const std::vector<Subset> parts = random_split(train, {0.9, 0.1}, 0);
-    if (parts[1].size() == 0) {
-      throw UsageError(fmt::format("{} has {} images, too few to keep a tenth for the test",
-                                   info.root, train.size()));
-    }
-    for (const std::int64_t i : parts[1].indices) {
-      paths.push_back(folder.paths()[static_cast<std::size_t>(i)]);
-    }
-    info.note += ", a tenth kept for the test";
-    test = parts[1];
-    train = parts[0];
+    std::pair both(open(root / "train", info.for_training(augment)),
+                   open(root / found, info.for_testing()));
+    check_classes(both.first, both.second);
+    return both;
   }
-  Data data = in_memory(std::move(info), std::move(train), std::move(test), o.augment);
-  data.test_paths = std::move(paths);
+  const ImageFolder train = open(root, info.for_training(augment));
+  const ImageFolder test = open(root, info.for_testing());
+  const std::int64_t n = train.size(), kept = n / 10;
+  if (kept == 0) {
+    throw UsageError(
+        fmt::format("{} has {} images, too few to keep a tenth for the test", info.root, n));
+  }
+  info.note += ", a tenth kept for the test";
+  // Why a fixed seed: evaluate and a resumed training must find the same split.
+  const auto parts = random_split_items(n, std::vector<std::int64_t>{n - kept, kept}, 0);
+  return {train.select(parts[0]), test.select(parts[1])};
+}
+
+Data load_folder(DataInfo info, const TrainOptions& o, const std::vector<Shape>& usual) {
+  set_size(info, o, usual);
+  auto [train, test] = find_images(info, o.augment);
+  info.classes = train.classes();
+  const std::int64_t bytes =
+      (train.size() + test.size()) * info.channels * info.height * info.width;
+  Data data;
+  if (o.lazy || bytes > most_in_memory) {
+    train.check();
+    test.check();
+    data.train = [set = train](const DataLoaderOptions& l) { return DataLoader(set, l); };
+    data.test = [set = test](const DataLoaderOptions& l) { return DataLoader(set, l); };
+  } else {
+    data.train = [set = train.load()](const DataLoaderOptions& l) { return DataLoader(set, l); };
+    data.test = [set = test.load()](const DataLoaderOptions& l) { return DataLoader(set, l); };
+  }
+  data.info = std::move(info);
+  data.train_images = train.size();
+  data.test_images = test.size();
+  data.test_paths = test.paths();
   return data;
 }
 
@@ -164,32 +184,11 @@ transforms::Compose DataInfo::for_training(bool augment) const {
           transforms::ToTensor{}, transforms::Normalize{mean, std}};
 }
 
-Tensor to_channels(const Tensor& images, std::int64_t channels) {
-  const int rank = images.dim();
-  const std::int64_t has = images.size(rank - 3);
-  if (has == channels) return images;
-  if (has != 3 || channels != 1) {
-    fail("to_channels", cat("cannot turn ", has, " channels into ", channels));
-  }
-  Shape shape = images.shape();
-  shape[rank - 3] = 1;
-  Tensor out = empty(shape, DType::u8, Device::cpu());
-  const auto from = images.data<std::uint8_t>();
-  const auto to = out.mutable_data<std::uint8_t>();
-  const auto plane = static_cast<std::size_t>(images.size(rank - 2) * images.size(rank - 1));
-  for (std::size_t i = 0; i < to.size(); ++i) {
-    const std::size_t base = i / plane * 3 * plane + i % plane;
-    const std::uint32_t luma =
-        from[base] * 19595u + from[base + plane] * 38470u + from[base + 2 * plane] * 7471u;
-    to[i] = static_cast<std::uint8_t>((luma + 0x8000u) >> 16);
-  }
-  return out;
-}
-
 Tensor load_image(const std::string& path, const DataInfo& info) {
   const Pair size{static_cast<int>(info.height), static_cast<int>(info.width)};
-  const Tensor image = to_channels(resize_and_crop(read_image(path), size), info.channels);
-  return image.reshape({1, info.channels, info.height, info.width});
+  const Tensor image = resize_and_crop(read_image(path), size);
+  return (info.channels == 1 ? to_grey(image) : image)
+      .reshape({1, info.channels, info.height, info.width});
 }
 
 // --- finding it ----------------------------------------------------------------------------------

@@ -40,7 +40,4 @@ Data load_data(const TrainOptions& options, const std::vector<Shape>& usual_inpu
 // An image file as the model wants it: u8 [1,C,H,W].
 Tensor load_image(const std::string& path, const DataInfo& info);
 
-// u8 [...,3,h,w] as u8 [...,channels,h,w]: itself, or its luma (ITU-R 601, as Pillow's "L").
-Tensor to_channels(const Tensor& images, std::int64_t channels);
-
 }  // namespace glassbox

@@ -12,6 +12,7 @@ void visit(Options& o, const F& f) {
   f("dataset", o.dataset);
   f("image_size", o.image_size);
   f("augment", o.augment);
+  f("lazy", o.lazy);
   f("epochs", o.epochs);
   f("batch_size", o.batch_size);
   f("optimizer", o.optimizer);

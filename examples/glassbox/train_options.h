@@ -17,6 +17,7 @@ struct TrainOptions {
   std::string dataset = "auto";  // cifar10, cifar100, mnist, fashion_mnist, folder; auto: look
   std::vector<int> image_size;   // of a folder of images, h and w; empty: the model's usual one
   bool augment = true;           // random crops and flips of the training images
+  bool lazy = false;             // decode a folder of images batch by batch, not all at once
   bool download = false;         // fetch the data set into the folder when it is not there
   int epochs = 10;
   std::int64_t batch_size = 128;

@@ -125,6 +125,8 @@ class TrainVerb {
           "auto looks")
           ->capture_default_str();
       add("--image-size", image_size_, "of a folder of images: 64, 48x64 (the model's usual one)");
+      verb_->add_flag("--lazy", o_.lazy,
+                      "decode a folder of images batch by batch, as is done above 1 GiB of pixels");
       verb_->add_flag("!--no-augment", o_.augment, "train on the images without crops and flips");
     }
     add("--data", o_.data,

@@ -181,6 +181,77 @@ TEST_CASE("a loaded image folder feeds a loader") {
   CHECK(batch.labels.to_vector<int>() == std::vector<int>{0, 1});
 }
 
+// Every value, label and index of a pass.
+std::vector<float> everything(DataLoader loader) {
+  std::vector<float> all;
+  for (auto at = loader.begin(); at != loader.end(); ++at) {
+    const std::vector<float> inputs = (*at).inputs.to_vector<float>();
+    all.insert(all.end(), inputs.begin(), inputs.end());
+    for (const auto i : (*at).labels.to_vector<std::int64_t>()) all.push_back(float(i));
+    for (const auto i : at.indices().to_vector<std::int64_t>()) all.push_back(float(i));
+  }
+  return all;
+}
+
+TEST_CASE("images decoded batch by batch are the bits of those in memory, for any workers") {
+  if (!can_use_png()) return test::skip(no_png);
+  const TempFolder folder;
+  for (int i = 0; i < 23; ++i) {
+    Tensor image = empty({3, 6 + i % 3, 7}, DType::u8, Device::cpu());
+    int next = i * 31;
+    for (auto& byte : image.mutable_data<std::uint8_t>())
+      byte = static_cast<std::uint8_t>(next += 7);
+    fs::create_directories(folder / (i % 2 ? "odd" : "even"));
+    write_png(folder / ((i % 2 ? "odd/" : "even/") + std::to_string(i) + ".png"), image);
+  }
+  test::write_bytes(folder / "odd/broken.png", "\x89PNG\r\n\x1a\n");
+  for (const bool grey : {false, true}) {
+    ImageFolder images(folder.path(),
+                       {.size = {6, 5},
+                        .grey = grey,
+                        .quiet = true,
+                        .transform = {transforms::RandomCrop{{6, 5}, {.padding = 1}},
+                                      transforms::RandomHorizontalFlip{}, transforms::ToTensor{}}});
+    const ImageDataset set = images.load();  // drops what is broken
+    CHECK(images.size() == 23);
+    const DataLoaderOptions options{.batch_size = 4, .shuffle = true, .seed = 9};
+    const std::vector<float> want = everything(DataLoader(set, options));
+    CHECK(want.size() == 23u * (grey ? 30 : 90) + 46);
+    for (const int workers : {0, 1, 3}) {
+      DataLoaderOptions with = options;
+      with.num_workers = workers;
+      CHECK(everything(DataLoader(images, with)) == want);
+    }
+  }
+}
+
+TEST_CASE("an image folder gives chosen items, and its loader names a file that went away") {
+  if (!can_use_png()) return test::skip(no_png);
+  const TempFolder folder;
+  for (int i = 0; i < 4; ++i) make_png(folder / ("a/" + std::to_string(i) + ".png"), i);
+  make_png(folder / "b/4.png", 4);
+  const ImageFolder images(folder.path(), {.transform = {transforms::ToTensor{}}});
+  const std::vector<std::int64_t> items{4, 1};
+  const ImageFolder part = images.select(items);
+  CHECK(part.classes() == images.classes());
+  CHECK(part.labels() == std::vector<std::int64_t>{1, 0});
+  CHECK(part.paths() == std::vector<std::string>{folder / "b/4.png", folder / "a/1.png"});
+  CHECK_THROWS_WITH_AS(images.select(std::vector<std::int64_t>{5}),
+                       "ImageFolder: item 5 of 5 does not exist", Error);
+  fs::remove(folder / "a/1.png");
+  DataLoader loader(part, {.num_workers = 2});
+  auto at = loader.begin();
+  CHECK_THROWS_WITH_AS(++at, doctest::Contains("a/1.png"), Error);
+}
+
+TEST_CASE("to_grey gives Pillow's luma") {
+  const Tensor image =
+      from<std::uint8_t>({255, 0, 0, 10, 0, 255, 0, 200, 0, 0, 255, 77}, {3, 1, 4});
+  CHECK(to_grey(image).shape() == Shape{1, 1, 4});
+  CHECK(to_grey(image).to_vector<int>() == std::vector<int>{76, 150, 29, 129});
+  CHECK_THROWS_AS(to_grey(to_grey(image)), Error);
+}
+
 TEST_CASE("ten thousand files, one in a hundred broken" * doctest::test_suite("slow")) {
   if (!can_use_png()) return test::skip(no_png);
   const TempFolder folder;

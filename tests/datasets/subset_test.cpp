@@ -52,6 +52,20 @@ TEST_CASE("a tensor data set gives the i-th of each tensor") {
   CHECK_THROWS_AS(TensorDataset({x, from(Indices{1}, {}, Device::cpu())}), Error);
 }
 
+TEST_CASE("a loader takes a tensor data set of inputs and labels") {
+  const TensorDataset set({from<float>({1, 2, 3}, {3, 1}), from<std::int64_t>({4, 5, 6}, {3})});
+  DataLoader loader(set, {.batch_size = 2});
+  std::vector<std::int64_t> labels;
+  for (auto& batch : loader) {
+    CHECK(batch.inputs.dim() == 2);
+    for (const auto v : batch.labels.to_vector<std::int64_t>()) labels.push_back(v);
+  }
+  CHECK(labels == std::vector<std::int64_t>{4, 5, 6});
+  DataLoader one(TensorDataset({ones({3})}));
+  CHECK_THROWS_WITH_AS(one.begin(), doctest::Contains("has 1 tensors; a DataLoader takes two"),
+                       Error);
+}
+
 TEST_CASE("a subset has the chosen images with their labels") {
   const ImageDataset all = counted(10);
   const Subset subset(all, {7, 2, 2});

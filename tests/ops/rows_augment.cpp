@@ -22,11 +22,12 @@ Tensors augment_reference(const Augment& op, const Tensors& in) {
   Values y({indices.numel(), x.size(1), h, w});
   for_each_index(y.shape(), [&](const Index& i) {
     const auto index = static_cast<std::int64_t>(indices[i[0]]);
+    const auto id = in[3].defined() ? in[3].data<std::int64_t>()[std::size_t(i[0])] : index;
     Philox::Words words{};
     if (in[2].defined()) {
       const auto counter = in[2].data<std::int64_t>();
       words =
-          Philox::words(std::uint64_t(counter[0]), std::uint64_t(index), std::uint64_t(counter[1]));
+          Philox::words(std::uint64_t(counter[0]), std::uint64_t(id), std::uint64_t(counter[1]));
     }
     const double place_h = words[0] * 0x1p-32 * static_cast<double>(rows - h + 1);
     const double place_w = words[1] * 0x1p-32 * static_cast<double>(columns - w + 1);
@@ -64,6 +65,9 @@ Row augment_row() {
       sample("many, of their own size", Augment{Pair(32), 4, 0.5},
              {images({3, 3, 32, 32}), integers({20}, 0, 3), counter}),
   };
+  row.samples.push_back(sample("drawn by ids", full,
+                               {images({2, 3, 4, 5}), list({1, 0}), counter, list({4, 1000000})}));
+  for (Sample& s : row.samples) s.inputs.resize(4);
   row.samples[0].flops = 2 * 4 * 3 * 4 * 4;
   row.reference = naive<Augment>(augment_reference);
   const Tensor set = images({3, 3, 8, 6}), indices = list({0, 2});
@@ -89,7 +93,10 @@ Row augment_row() {
             "index 3 at position 1 is outside a set of 3 images"),
       wrong(Augment{}, {set, list({-1}), counter},
             "index -1 at position 0 is outside a set of 3 images"),
+      wrong(Augment{}, {set, indices, counter, list({1})}, "ids must be as the indices [2] i64"),
+      wrong(Augment{}, {set, indices, counter, values({2})}, "got [2] f64"),
   };
+  for (WrongInput& w : row.wrong) w.inputs.resize(4);
   row.batched = true;
   // The bytes of the crops alone: sets are large.
   row.bytes = [](const AnyOp&, Specs, Specs out) {
