@@ -305,9 +305,9 @@ TEST_CASE("run: a folder of images, in memory or decoded batch by batch, trains 
   fs::create_directories(place / "halves");
   fs::copy(place / "photos", place / "halves/train", fs::copy_options::recursive);
   const auto fails = [&](const std::string& fact) {
-    const CliResult result = run_cli({"train", "--model", "tiny", "--data", place / "halves"}, own);
-    CHECK(result.code == 2);
-    CHECK_MESSAGE(result.err.find(fact) != std::string::npos, result.err);
+    const CliResult wrong = run_cli({"train", "--model", "tiny", "--data", place / "halves"}, own);
+    CHECK(wrong.code == 2);
+    CHECK_MESSAGE(wrong.err.find(fact) != std::string::npos, wrong.err);
   };
   fails("has a folder train but neither test nor val");
   fs::create_directories(place / "halves/val");

@@ -8,6 +8,7 @@
 
 #include "datasets/describe.h"
 #include "datasets/loader.h"
+#include "engine/ops/create.h"
 
 namespace glassbox::datasets {
 namespace {

@@ -1,11 +1,13 @@
 #!/bin/sh
 # Builds the engine and the program with nothing but a folder of headers (GLASSBOX_DEPS): the
 # system's copies are not looked for, every optional library is off, and the network stays unused.
-# That no header of the system's copies was read is seen in what the compiler says it read.
+# That no header of the system's copies was read is seen in what the compiler says it read. The
+# libraries are static ones, so that an install of such is tried too.
 #   tests/packages/deps.sh
 set -eu
 root=$(cd "$(dirname "$0")/../.." && pwd)
 tree=$root/build/deps  # one place, so that ccache knows the files again
+jobs=${GLASSBOX_JOBS:-$(getconf _NPROCESSORS_ONLN)}
 rm -rf "$tree"
 mkdir -p "$tree/folder"
 : "${CCACHE_BASEDIR=$root}" "${CCACHE_NOHASHDIR=1}"
@@ -40,11 +42,11 @@ for package in $optional; do set -- "$@" "-DGLASSBOX_WITH_$package=OFF"; done
 echo "not looked for:" $headers $optional
 cmake -S "$root" -B "$tree/build" -G Ninja -DGLASSBOX_DEPS="$tree/folder" "$@" \
   -DFETCHCONTENT_FULLY_DISCONNECTED=ON -DGLASSBOX_CPU=baseline -DGLASSBOX_BUILD_TESTS=OFF \
-  -DGLASSBOX_BUILD_EXAMPLES=OFF >"$tree/log" || { cat "$tree/log"; exit 1; }
-cmake --build "$tree/build" -j "${GLASSBOX_JOBS:-$(getconf _NPROCESSORS_ONLN)}" >"$tree/log" ||
+  -DGLASSBOX_BUILD_EXAMPLES=OFF -DBUILD_SHARED_LIBS=OFF >"$tree/log" || { cat "$tree/log"; exit 1; }
+cmake --build "$tree/build" -j "$jobs" >"$tree/log" ||
   { tail -n 40 "$tree/log"; exit 1; }
 
-read_there=$(ninja -C "$tree/build" -t deps | grep -cE '^ +.*deps/folder/' || true)
+read_there=$(ninja -C "$tree/build" -t deps | grep -cE '^ +.*/folder/(eigen|fmt|nlohmann_json|cli11)/' || true)
 elsewhere=$(ninja -C "$tree/build" -t deps |
   grep -E '^ +/usr/(local/)?include/(eigen3|fmt|nlohmann|CLI)/' | sort -u || true)
 if [ -n "$elsewhere" ] || [ "$read_there" = 0 ]; then
@@ -55,4 +57,10 @@ fi
 needed=$(ldd "$tree/build/bin/glassbox" | grep -oE '^\s*lib(curl|archive|png|jpeg|z)[.0-9]' || true)
 [ -z "$needed" ] || { echo "deps.sh: not optional:" $needed; exit 1; }
 "$tree/build/bin/glassbox" summary cifar
+
+{ cmake --install "$tree/build" --prefix "$tree/prefix" &&
+  CMAKE_PREFIX_PATH="$tree/prefix" cmake -S "$root/tests/packages/find_package" -G Ninja \
+    -B "$tree/consumer" -DCMAKE_BUILD_TYPE=Release &&
+  cmake --build "$tree/consumer" -j "$jobs" && "$tree/consumer/consumer" &&
+  "$tree/consumer/engine_alone"; } >"$tree/log" 2>&1 || { tail -n 40 "$tree/log"; exit 1; }
 echo "built and run with the headers of $(ls "$tree/folder" | tr '\n' ' ')alone"
