@@ -29,7 +29,7 @@ foreach(variable IN LISTS variables)
   get_property(type CACHE ${variable} PROPERTY TYPE)
   # Options: what is neither CMake's, nor a package's that was found, nor FetchContent's.
   if(type MATCHES "^(BOOL|STRING|PATH)$" AND
-     NOT variable MATCHES "^(GLASSBOX_|CMAKE_|FETCHCONTENT_|OpenMP_|.*_DIR$|.*_ROOT$)")
+     NOT variable MATCHES "^(GLASSBOX_|CMAKE_|FETCHCONTENT_|OpenMP_|PKG_CONFIG_|.*_DIR$|.*_ROOT$)")
     message(FATAL_ERROR "${variable} is an option without GLASSBOX_ before its name")
   endif()
 endforeach()
