@@ -15,6 +15,7 @@
 #include "layers/layers.h"
 #include "tests/cli_run.h"
 #include "tests/skip.h"
+#include "tests/small_disk.h"
 #include "tests/small_mnist.h"
 #include "tests/temp_folder.h"
 
@@ -210,6 +211,30 @@ TEST_CASE("run: a model that does not fit the data is refused before anything is
   CHECK(result.err.find("narrow tells 3 classes apart, but MNIST in ") != std::string::npos);
   CHECK(result.err.find("has 10: give its last layer 10 outputs") != std::string::npos);
   CHECK_FALSE(fs::exists(place / "run"));
+}
+
+TEST_CASE("run: a full disk does not stop a training, and nothing is lost") {
+  SmallDisk disk;
+  if (!disk.why_not().empty()) return skip(disk.why_not());
+  const Place place;
+  check_ok(run_cli(place.train("whole", {"--epochs", "3"}), own));
+  // Room for two epochs' checkpoints, not for the third's.
+  disk.resize("128k");
+  Arguments arguments = place.train("unused", {"--epochs", "3"});
+  const std::string run = disk / "run";
+  *(std::find(arguments.begin(), arguments.end(), "--run") + 1) = run;
+  const CliResult full = run_cli(arguments, own);
+  CHECK(full.code == 1);
+  CHECK(full.out.find("epoch 3 test accuracy") != std::string::npos);
+  CHECK(full.err.find("no checkpoint written (" + run) == std::string("glassbox: ").size());
+  CHECK(full.err.find("No space left on device); training goes on, the last one is " + run +
+                      "/checkpoints/step-26") != std::string::npos);
+  CHECK(full.err.find("\nglassbox: " + run + "/model.safetensors: ") != std::string::npos);
+  CHECK(names_in(run) == Arguments{".lock", "checkpoints", "config.json"});
+  CHECK(names_in(run + "/checkpoints") == Arguments{"step-13", "step-26"});
+  disk.resize("4m");
+  check_ok(run_cli({"train", "--resume", run}, own));
+  CHECK(read_bytes(run + "/model.safetensors") == place.weights("whole"));
 }
 
 TEST_CASE("run: evaluate and predict use the model as it was trained") {

@@ -1,12 +1,7 @@
 // What is left of a download when the disk is full: on a small file system of its own, which only
 // root can make.
 #include <doctest/doctest.h>
-#include <sys/mount.h>
-#include <unistd.h>
 
-#include <cerrno>
-#include <cstring>
-#include <filesystem>
 #include <sstream>
 
 #include "datasets/archive.h"
@@ -16,35 +11,17 @@
 #include "tests/datasets/lying_server.h"
 #include "tests/datasets/make_archive.h"
 #include "tests/skip.h"
+#include "tests/small_disk.h"
 #include "tests/temp_folder.h"
 
 namespace glassbox::datasets {
 namespace {
 
-// 1 MiB that is gone with it.
-class SmallDisk {
- public:
-  SmallDisk() {
-    if (::mount("tmpfs", folder_.path().c_str(), "tmpfs", 0, "size=1m") != 0)
-      reason_ = std::string("cannot make a small file system: ") + std::strerror(errno);
-  }
-  ~SmallDisk() {
-    if (reason_.empty()) ::umount2(folder_.path().c_str(), MNT_DETACH);
-  }
-  SmallDisk(const SmallDisk&) = delete;
-  SmallDisk& operator=(const SmallDisk&) = delete;
-  const std::string& why_not() const { return reason_; }
-  std::string operator/(const std::string& name) const { return folder_ / name; }
-  const std::string& path() const { return folder_.path(); }
-
- private:
-  test::TempFolder folder_;
-  std::string reason_;
-};
+using test::SmallDisk;
 
 TEST_CASE("a download that fills the disk says so and goes on when there is room") {
   if (!can_download()) return test::skip("this build has no libcurl");
-  const SmallDisk disk;
+  SmallDisk disk;
   if (!disk.why_not().empty()) return test::skip(disk.why_not());
   const std::string content(1'500'000, 'x');
   Md5 md5;
@@ -60,7 +37,7 @@ TEST_CASE("a download that fills the disk says so and goes on when there is room
                        doctest::Contains("No space left on device; make room and try again"),
                        Error);
   CHECK(test::names_in(disk.path()) == std::vector<std::string>{"file.part"});
-  REQUIRE(::mount("tmpfs", disk.path().c_str(), "tmpfs", MS_REMOUNT, "size=4m") == 0);
+  disk.resize("4m");
   CHECK(download(server.url(), file, options));
   CHECK(test::read_bytes(file) == content);
 }
