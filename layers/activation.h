@@ -9,6 +9,9 @@ namespace glassbox::layers {
 struct ReLU : Module<ReLU> {
   Tensor forward(const Tensor& x) { return relu(x); }
 };
+struct ReLU6 : Module<ReLU6> {  // min(max(x, 0), 6)
+  Tensor forward(const Tensor& x) { return clamp(x, {.min = 0, .max = 6}); }
+};
 struct LeakyReLU : Module<LeakyReLU> {
   ops::LeakyRelu op;
   explicit LeakyReLU(double negative_slope = 0.01) : op{negative_slope} {}

@@ -24,6 +24,12 @@ std::string line(const std::string& name, const std::string& type, const std::st
   return name + " " + type + " " + shape;
 }
 
+Shape with_batch(const Shape& sample) {
+  Shape shape{2};
+  for (const std::int64_t size : sample) shape.push_back(size);
+  return shape;
+}
+
 void compare_names(layers::ModuleBase& model, const std::string& file) {
   std::vector<std::string> got, want;
   for (const auto& [name, tensor] : model.state_dict()) {
@@ -121,6 +127,70 @@ TEST_CASE("models: names, shapes and types are PyTorch's") {
   compare_names(cifar, "cifar_model.json");
   models::VGG vgg = models::vgg11_bn();
   compare_names(vgg, "vgg11_bn.json");
+}
+
+TEST_CASE("models: the zoo has torchvision's names, shapes and types") {
+  const Json zoo = read("zoo.json");
+  CHECK(zoo.size() == 20);
+  const DeviceScope meta(Device::meta());
+  for (const auto& [key, want] : zoo.items()) {
+    const std::string name = key;
+    INFO(name);
+    const auto it = std::find_if(models::zoo().begin(), models::zoo().end(),
+                                 [&](const models::Entry& entry) { return entry.name == name; });
+    REQUIRE(it != models::zoo().end());
+    std::vector<std::string> got;
+    for (const auto& [path, tensor] : it->make()->state_dict()) {
+      got.push_back(
+          line(path, tensor.dtype() == DType::i64 ? "I64" : "F32", to_string(tensor.shape())));
+    }
+    CHECK(got == want.get<std::vector<std::string>>());
+  }
+}
+
+// As the papers and torchvision count them.
+TEST_CASE("models: parameters of the zoo, and its outputs in both modes") {
+  const std::vector<std::pair<std::string, std::int64_t>> counts{{"mnist", 21'840},
+                                                                 {"cifar", 36'858},
+                                                                 {"vgg11", 132'863'336},
+                                                                 {"vgg11_bn", 132'868'840},
+                                                                 {"vgg13", 133'047'848},
+                                                                 {"vgg13_bn", 133'053'736},
+                                                                 {"vgg16", 138'357'544},
+                                                                 {"vgg16_bn", 138'365'992},
+                                                                 {"vgg19", 143'667'240},
+                                                                 {"vgg19_bn", 143'678'248},
+                                                                 {"resnet18", 11'689'512},
+                                                                 {"resnet34", 21'797'672},
+                                                                 {"resnet50", 25'557'032},
+                                                                 {"resnet101", 44'549'160},
+                                                                 {"resnet152", 60'192'808},
+                                                                 {"densenet121", 7'978'856},
+                                                                 {"googlenet", 13'004'888},
+                                                                 {"mobilenet_v2", 3'504'872},
+                                                                 {"alexnet", 61'100'840},
+                                                                 {"squeezenet1_1", 1'235'496},
+                                                                 {"resnext50_32x4d", 25'028'904},
+                                                                 {"wide_resnet50_2", 68'883'240}};
+  const DeviceScope meta(Device::meta());
+  for (const models::Entry& entry : models::zoo()) {
+    const std::string name = entry.name;
+    const auto it = std::find_if(counts.begin(), counts.end(),
+                                 [&](const auto& count) { return count.first == name; });
+    if (it == counts.end()) {
+      CHECK(name == "vgg11_bn@2019");
+      continue;
+    }
+    INFO(name);
+    const auto model = entry.make();
+    CHECK(model->num_parameters() == it->second);
+    for (const bool training : {true, false}) {
+      model->train(training);
+      const Tensors outputs = model->call({empty(with_batch(model->usual_inputs().at(0)))});
+      CHECK(outputs.at(0).shape() == Shape{2, name == "mnist" || name == "cifar" ? 10 : 1000});
+      CHECK(outputs.size() == (name == "googlenet" && training ? 3 : 1));
+    }
+  }
 }
 
 TEST_CASE("models: fresh parameters have PyTorch's distributions") {

@@ -6,16 +6,28 @@
 #include <string_view>
 #include <vector>
 
+#include "layers/models/alexnet.h"
 #include "layers/models/cifar.h"
+#include "layers/models/densenet.h"
+#include "layers/models/googlenet.h"
 #include "layers/models/mnist.h"
+#include "layers/models/mobilenet.h"
+#include "layers/models/resnet.h"
+#include "layers/models/squeezenet.h"
 #include "layers/models/vgg.h"
 
 namespace glassbox::models {
 
+// A model by name: {"mynet", make<MyNet>}, {"mynet", "my network", make<MyNet>}.
 struct Entry {
+  using Make = std::function<std::shared_ptr<layers::ModuleBase>()>;
   std::string name;         // "vgg11_bn@2019"
   std::string description;  // one line
-  std::function<std::shared_ptr<layers::ModuleBase>()> make;
+  Make make;
+
+  Entry(std::string n, Make m) : name(std::move(n)), make(std::move(m)) {}
+  Entry(std::string n, std::string d, Make m)
+      : name(std::move(n)), description(std::move(d)), make(std::move(m)) {}
 };
 
 // The zoo, in the order in which it is listed.

@@ -3,6 +3,7 @@
 Writes beside this script:
   net.json, cifar_model.json, vgg11_bn.json   [{"name", "dtype", "shape"}, ...] in PyTorch's order
                                      (dtypes by safetensors' words: F64, F32, I64)
+  zoo.json                           {"NAME": ["ENTRY DTYPE SHAPE", ...]} of torchvision's models
   init.json                          {"rules", "layers"}
 
 rules, of torch.nn and of torchvision's vgg; fan_in = elements of one output's weights
@@ -34,6 +35,21 @@ sys.path.insert(0, str(HERE.parent))
 from reference import CifarModel, Net, save_json, setup  # noqa: E402
 
 WORDS = {torch.float64: "F64", torch.float32: "F32", torch.int64: "I64"}
+
+ZOO = ["vgg11", "vgg11_bn", "vgg13", "vgg13_bn", "vgg16", "vgg16_bn", "vgg19", "vgg19_bn", "resnet18",
+       "resnet34", "resnet50", "resnet101", "resnet152", "resnext50_32x4d", "wide_resnet50_2",
+       "densenet121", "googlenet", "mobilenet_v2", "squeezenet1_1", "alexnet"]
+
+
+def zoo_model(name):
+    # GoogLeNet's own values take minutes, and only its names are wanted.
+    return torchvision.models.get_model(
+        name, weights=None, **({"init_weights": False} if name == "googlenet" else {}))
+
+
+def entries(model):
+    return [f"{k} {WORDS[v.dtype]} [{','.join(map(str, v.shape))}]"
+            for k, v in model.state_dict().items()]
 
 
 def names(model):
@@ -104,6 +120,7 @@ if __name__ == "__main__":
         models[label] = make()
     for label in ("net", "cifar_model", "vgg11_bn"):
         save_json(HERE / f"{label}.json", names(models[label]), levels=1)
+    save_json(HERE / "zoo.json", {name: entries(zoo_model(name)) for name in ZOO}, levels=1)
     rules = {
         "Conv2d": "weight, bias: uniform(-b, b), b = 1/sqrt(in/groups * kh * kw)",
         "Linear": "weight, bias: uniform(-b, b), b = 1/sqrt(in)",
