@@ -16,10 +16,8 @@ class SmallVector {
  public:
   SmallVector() = default;
   explicit SmallVector(std::size_t n) { resize(n); }
-  SmallVector(std::initializer_list<T> items) { append(items.data(), items.data() + items.size()); }
-  explicit SmallVector(std::span<const T> items) {
-    append(items.data(), items.data() + items.size());
-  }
+  SmallVector(std::initializer_list<T> items) { append(items.begin(), items.end()); }
+  explicit SmallVector(std::span<const T> items) { append(items.begin(), items.end()); }
   SmallVector(const SmallVector& other) { append(other.begin(), other.end()); }
   SmallVector(SmallVector&& other) noexcept { steal(other); }
   SmallVector& operator=(const SmallVector& other) {
