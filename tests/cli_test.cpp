@@ -104,7 +104,7 @@ TEST_CASE("cli: models lists one line each, one's own first") {
     CHECK(zoo.out.find("  " + entry.description + "\n") != std::string::npos);
   }
   const CliResult own = run_cli({"models"}, own_models);
-  CHECK(own.out == "mynet          my net\n" + zoo.out);
+  CHECK(own.out == "mynet            my net\n" + zoo.out);
 }
 
 TEST_CASE("cli: summaries in torchsummary's style are its tables to the byte") {
@@ -124,11 +124,12 @@ TEST_CASE("cli: summaries in torchsummary's style are its tables to the byte") {
 }
 
 TEST_CASE("cli: unknown models and styles name the choices") {
-  const std::string names = "mnist, cifar, vgg11_bn, vgg11_bn@2019";
+  const std::string names = "did you mean cifar? (`glassbox models` lists all)";
   for (const std::string verb : {"summary", "graph"}) {
     check_fails(2, {verb, "cifra"}, {"no model is named \"cifra\"", names});
     check_fails(2, {verb}, {"model is required"});
-    check_fails(2, {verb, "cifra"}, {"there are mynet, " + names}, own_models);
+    check_fails(2, {verb, "mynte"}, {"did you mean mynet?"}, own_models);
+    check_fails(2, {verb, "resnet51"}, {"did you mean resnet50?"});
   }
   check_fails(2, {"train", "--model", "cifra"}, {"no model is named \"cifra\"", names});
   check_fails(2, {"train"}, {"--model is required"});

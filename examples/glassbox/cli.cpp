@@ -20,6 +20,22 @@ namespace {
 
 constexpr int done = 0, failed = 1, wrong_usage = 2;
 
+// Letters to change, add or drop to get from one name to the other (Levenshtein's distance).
+std::size_t edits(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    std::size_t diagonal = row[0];
+    row[0] = i + 1;
+    for (std::size_t j = 0; j < b.size(); ++j) {
+      const std::size_t changed = diagonal + (a[i] == b[j] ? 0 : 1);
+      diagonal = row[j + 1];
+      row[j + 1] = std::min({changed, row[j] + 1, row[j + 1] + 1});
+    }
+  }
+  return row.back();
+}
+
 class CommandLine {
  public:
   explicit CommandLine(std::vector<models::Entry> own) : entries_(std::move(own)) {
@@ -89,9 +105,12 @@ class CommandLine {
     for (const models::Entry& entry : entries_) {
       if (entry.name == name) return entry;
     }
-    std::string names;
-    for (const models::Entry& entry : entries_) names += (names.empty() ? "" : ", ") + entry.name;
-    throw UsageError("no model is named \"" + name + "\"; there are " + names);
+    const models::Entry* nearest = &entries_.front();
+    for (const models::Entry& entry : entries_) {
+      if (edits(name, entry.name) < edits(name, nearest->name)) nearest = &entry;
+    }
+    throw UsageError("no model is named \"" + name + "\"; did you mean " + nearest->name +
+                     "? (`glassbox models` lists all)");
   }
 
   // A model that is only looked at takes no memory.
