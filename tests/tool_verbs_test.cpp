@@ -20,13 +20,23 @@ bool has(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
 }
 
-// Runs the command line in another working folder.
+// Another working folder while it lives.
+class InFolder {
+ public:
+  explicit InFolder(const std::string& folder) : before_(fs::current_path()) {
+    fs::current_path(folder);
+  }
+  ~InFolder() { fs::current_path(before_); }
+  InFolder(const InFolder&) = delete;
+  InFolder& operator=(const InFolder&) = delete;
+
+ private:
+  fs::path before_;
+};
+
 CliResult run_in(const std::string& folder, const std::vector<std::string>& arguments) {
-  const fs::path before = fs::current_path();
-  fs::current_path(folder);
-  const CliResult result = run_cli(arguments);
-  fs::current_path(before);
-  return result;
+  const InFolder there(folder);
+  return run_cli(arguments);
 }
 
 TEST_CASE("--version says what the build has and what it lacks") {
@@ -140,9 +150,11 @@ TEST_CASE("new leaves alone what exists, and says when it may not write") {
   CHECK(read_bytes(folder / "file") == "mine");
 
   fs::permissions(folder / "old", fs::perms(0555));
+  // Why in this order: the way back may need root's rights.
+  const InFolder there(folder / "old");
   const WithoutRights without;
   if (!without.works(folder / "old")) return skip("needs to give up the rights of root");
-  const CliResult result = run_in(folder / "old", {"new", "mynet"});
+  const CliResult result = run_cli({"new", "mynet"});
   CHECK(result.code == 1);
   CHECK(result.err == "glassbox: mynet: cannot make this folder: Permission denied\n");
   CHECK(names_in(folder / "old").empty());
