@@ -5,6 +5,7 @@
 // workers, or load()'s images in memory: the batches are the same bits.
 #pragma once
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "datasets/dataset.h"
@@ -46,6 +47,7 @@ class ImageFolder {
   const std::vector<std::string>& paths() const { return paths_; }
   const std::vector<std::int64_t>& labels() const { return labels_; }
   const transforms::Compose& transform() const { return options_.transform; }
+  void set_transform(transforms::Compose transform) { options_.transform = std::move(transform); }
 
   // These items as a folder of their own, in this order. Throws Error for one that does not exist.
   ImageFolder select(std::span<const std::int64_t> items) const;

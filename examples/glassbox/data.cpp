@@ -26,32 +26,36 @@ const std::vector<double> photo_mean{0.485, 0.456, 0.406}, photo_std{0.229, 0.22
 // Decoded images that are kept; above, they are decoded each time they are needed.
 constexpr std::int64_t most_in_memory = std::int64_t(1) << 30;
 
-// A training and a test set in memory.
-Data in_memory(DataInfo info, ImageDataset train, ImageDataset test, bool augment) {
-  train.transform = info.for_training(augment);
-  test.transform = info.for_testing();
-  Data data;
-  data.train_images = train.size();
-  data.test_images = test.size();
-  data.info = std::move(info);
-  data.train = [train](const DataLoaderOptions& o) { return DataLoader(train, o); };
-  data.test = [test](const DataLoaderOptions& o) { return DataLoader(test, o); };
-  return data;
+template <class Set>
+auto loader_of(Set set) {
+  return [set = std::move(set)](const DataLoaderOptions& o) { return DataLoader(set, o); };
 }
 
 template <class Set, class Options>
-Data load_standard(DataInfo info, const TrainOptions& o, Options options) {
-  options.train = true;
+Data load_standard(DataInfo info, const TrainOptions& o, Halves halves, Options options) {
+  Data data;
+  const auto load = [&](bool train) {
+    options.train = train;
+    Set set(info.root, options);
+    options.download = false;  // it is there now
+    info.classes = set.classes;
+    info.channels = set.images.size(1);
+    info.height = set.images.size(2);
+    info.width = set.images.size(3);
+    set.transform = train ? info.for_training(o.augment) : info.for_testing();
+    return set;
+  };
   options.download = o.download;
-  Set train(info.root, options);
-  options.train = false;
-  options.download = false;  // it is there now
-  Set test(info.root, options);
-  info.classes = train.classes;
-  info.channels = train.images.size(1);
-  info.height = train.images.size(2);
-  info.width = train.images.size(3);
-  return in_memory(std::move(info), std::move(train), std::move(test), o.augment);
+  if (halves == Halves::both) {
+    Set train = load(true);
+    data.train_images = train.size();
+    data.train = loader_of(std::move(train));
+  }
+  Set test = load(false);
+  data.info = std::move(info);
+  data.test_images = test.size();
+  data.test = loader_of(std::move(test));
+  return data;
 }
 
 // What a folder holds, by its files' names; "" for none that is known.
@@ -131,9 +135,8 @@ std::pair<ImageFolder, ImageFolder> find_images(DataInfo& info, bool augment) {
     check_classes(both.first, both.second);
     return both;
   }
-  const ImageFolder train = open(root, info.for_training(augment));
-  const ImageFolder test = open(root, info.for_testing());
-  const std::int64_t n = train.size(), kept = n / 10;
+  const ImageFolder all = open(root, info.for_training(augment));
+  const std::int64_t n = all.size(), kept = n / 10;
   if (kept == 0) {
     throw UsageError(
         fmt::format("{} has {} images, too few to keep a tenth for the test", info.root, n));
@@ -141,25 +144,27 @@ std::pair<ImageFolder, ImageFolder> find_images(DataInfo& info, bool augment) {
   info.note += ", a tenth kept for the test";
   // Why a fixed seed: evaluate and a resumed training must find the same split.
   const auto parts = random_split_items(n, std::vector<std::int64_t>{n - kept, kept}, 0);
-  return {train.select(parts[0]), test.select(parts[1])};
+  ImageFolder test = all.select(parts[1]);
+  test.set_transform(info.for_testing());
+  return {all.select(parts[0]), std::move(test)};
 }
 
-Data load_folder(DataInfo info, const TrainOptions& o, const std::vector<Shape>& usual) {
+Data load_folder(DataInfo info, const TrainOptions& o, const std::vector<Shape>& usual,
+                 Halves halves) {
   set_size(info, o, usual);
   auto [train, test] = find_images(info, o.augment);
   info.classes = train.classes();
   const std::int64_t bytes =
       (train.size() + test.size()) * info.channels * info.height * info.width;
+  const bool lazy = o.lazy || bytes > most_in_memory;
+  const auto prepare = [lazy](ImageFolder& folder) -> decltype(Data::test) {
+    if (!lazy) return loader_of(folder.load());
+    folder.check();
+    return loader_of(folder);
+  };
   Data data;
-  if (o.lazy || bytes > most_in_memory) {
-    train.check();
-    test.check();
-    data.train = [set = train](const DataLoaderOptions& l) { return DataLoader(set, l); };
-    data.test = [set = test](const DataLoaderOptions& l) { return DataLoader(set, l); };
-  } else {
-    data.train = [set = train.load()](const DataLoaderOptions& l) { return DataLoader(set, l); };
-    data.test = [set = test.load()](const DataLoaderOptions& l) { return DataLoader(set, l); };
-  }
+  if (halves == Halves::both) data.train = prepare(train);
+  data.test = prepare(test);
   data.info = std::move(info);
   data.train_images = train.size();
   data.test_images = test.size();
@@ -193,7 +198,7 @@ Tensor load_image(const std::string& path, const DataInfo& info) {
 
 // --- finding it ----------------------------------------------------------------------------------
 
-Data load_data(const TrainOptions& o, const std::vector<Shape>& usual) {
+Data load_data(const TrainOptions& o, const std::vector<Shape>& usual, Halves halves) {
   DataInfo info;
   std::string kind = o.dataset;
   if (o.data == "synthetic" || (o.data == "auto" && !is_there("data/cifar-10-batches-bin") &&
@@ -224,19 +229,20 @@ Data load_data(const TrainOptions& o, const std::vector<Shape>& usual) {
     info.mean = transforms::cifar10_mean;
     info.std = transforms::cifar10_std;
     named(kind == "cifar10" ? "CIFAR-10" : "CIFAR-100");
-    if (kind == "cifar10") return load_standard<CIFAR10>(std::move(info), o, CIFAR10Options{});
-    return load_standard<CIFAR100>(std::move(info), o, CIFAR100Options{});
+    if (kind == "cifar10")
+      return load_standard<CIFAR10>(std::move(info), o, halves, CIFAR10Options{});
+    return load_standard<CIFAR100>(std::move(info), o, halves, CIFAR100Options{});
   }
   if (kind == "mnist" || kind == "fashion_mnist") {
     info.mean = transforms::mnist_mean;
     info.std = transforms::mnist_std;
     named(kind == "mnist" ? "MNIST" : "Fashion-MNIST");
-    if (kind == "mnist") return load_standard<MNIST>(std::move(info), o, MNISTOptions{});
-    return load_standard<FashionMNIST>(std::move(info), o, MNISTOptions{});
+    if (kind == "mnist") return load_standard<MNIST>(std::move(info), o, halves, MNISTOptions{});
+    return load_standard<FashionMNIST>(std::move(info), o, halves, MNISTOptions{});
   }
   if (kind == "folder") {
     named("images");
-    return load_folder(std::move(info), o, usual);
+    return load_folder(std::move(info), o, usual, halves);
   }
   throw UsageError("--dataset " + kind +
                    " is none of auto, cifar10, cifar100, mnist, fashion_mnist, folder");

@@ -32,10 +32,14 @@ struct Data {
   std::function<datasets::DataLoader(const datasets::DataLoaderOptions&)> train, test;
 };
 
+// Whoever only evaluates need not read the training images: `train` is then empty.
+enum class Halves { both, test };
+
 // Finds and reads the set that the options name. `usual_input` is the model's, which says how large
 // the images of a folder become; undefined sizes are an error that says what to give. Throws Error
 // or UsageError when there is no such set.
-Data load_data(const TrainOptions& options, const std::vector<Shape>& usual_inputs);
+Data load_data(const TrainOptions& options, const std::vector<Shape>& usual_inputs,
+               Halves halves = Halves::both);
 
 // An image file as the model wants it: u8 [1,C,H,W].
 Tensor load_image(const std::string& path, const DataInfo& info);

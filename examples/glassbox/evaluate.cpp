@@ -43,7 +43,7 @@ Evaluation evaluate(const Trained& t, const std::string& data_root, std::size_t 
   options.data = data_root.empty() ? t.info.root : data_root;
   options.dataset = t.info.kind;
   options.image_size = {static_cast<int>(t.info.height), static_cast<int>(t.info.width)};
-  const Data data = load_data(options, t.model->usual_inputs());
+  const Data data = load_data(options, t.model->usual_inputs(), Halves::test);
   if (data.info.classes != t.info.classes) {
     fail("evaluate", cat(data.info.note, " has other classes than the training's"));
   }
