@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "engine/core/error.h"
+#include "engine/io/file.h"
 
 namespace glassbox::datasets {
 
@@ -83,12 +84,7 @@ void PartFile::publish() {
   if (::rename(path_.c_str(), file_.c_str()) != 0)
     fail(file_, cat("cannot rename ", path_, " to it: ", std::strerror(errno)));
   ::close(std::exchange(descriptor_, -1));
-  // The new name is on disk only when its folder is; some file systems cannot, which is fine.
-  const std::string folder = fs::path(file_).parent_path().string();
-  const int fd = ::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0) return;
-  ::fsync(fd);
-  ::close(fd);
+  io::sync_folder(fs::path(file_).parent_path().string());  // the new name too
 }
 
 }  // namespace glassbox::datasets

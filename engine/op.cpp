@@ -26,6 +26,12 @@ Cost streaming_cost(double flops, Specs in, Specs out) {
   return cost;
 }
 
+Cost product_cost(double macs, double flops, Specs in, Specs out) {
+  Cost cost = streaming_cost(2 * macs + flops, in, out);
+  cost.macs = macs;
+  return cost;
+}
+
 void check_defined(std::string_view op, Specs in, std::size_t count) {
   for (std::size_t i = 0; i < in.size() && i < count; ++i) {
     if (!in[i].defined) fail(op, cat("operand ", i, " is undefined"));

@@ -12,9 +12,8 @@
 //     Saves saves() const;                               // optional: what backward reads
 //     void backward(const Saved&, Ins dy, Grads&) const; // optional: written in ops
 //     static constexpr bool writes = true;               // optional: aliased outputs are written
-//     int alias(int output) const;                       // optional: input whose memory an output
-//     is std::size_t view_offset(Specs in) const;           // optional: bytes from the input's
-//     start
+//     int alias(int output) const;                 // optional: input whose memory an output is
+//     std::size_t view_offset(Specs in) const;     // optional: bytes from the input's start
 //   };
 //   void run(const Conv2d&, cpu::Context&, Ins, Outs);   // the CPU kernel, found by overload
 //   std::size_t scratch(const Conv2d&, const cpu::Context&, Specs in, Specs out);  // optional
@@ -85,9 +84,12 @@ std::string to_string(const Attr::Value& value);
 struct Cost {
   double flops = 0;
   std::int64_t bytes_read = 0, bytes_written = 0;
+  double macs = 0;  // multiply-adds of matrix products, contained in flops
 };
 // The bytes of all inputs and outputs, with `flops`: right for every op that touches each once.
 Cost streaming_cost(double flops, Specs in, Specs out);
+// The same of an op that is `macs` multiply-adds and `flops` more.
+Cost product_cost(double macs, double flops, Specs in, Specs out);
 
 // Which inputs and outputs backward reads, each with the inputs whose gradient needs it.
 struct Saves {

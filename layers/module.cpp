@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <typeindex>
 #include <typeinfo>
+#include <unordered_map>
 #include <unordered_set>
 
 #include "engine/autograd/tape.h"
@@ -361,15 +363,26 @@ const Tensors& Capture::values() const {
 // --- for the engine
 // --------------------------------------------------------------------------------
 
-std::string ModuleBase::type_name() const {
+namespace {
+std::string readable_name(const std::type_info& type) {
   int status = 0;
-  char* demangled = abi::__cxa_demangle(typeid(*this).name(), nullptr, nullptr, &status);
-  std::string name = status == 0 ? demangled : typeid(*this).name();
+  char* demangled = abi::__cxa_demangle(type.name(), nullptr, nullptr, &status);
+  std::string name = status == 0 ? demangled : type.name();
   std::free(demangled);
   name = name.substr(0, name.find('<'));
   // "(anonymous namespace)::Net" and "f()::Net" too.
   if (const std::size_t colon = name.rfind("::"); colon != name.npos) name = name.substr(colon + 2);
   return name;
+}
+}  // namespace
+
+std::string ModuleBase::type_name() const {
+  // A recording asks for each call; demangling costs more than the op of a small layer.
+  thread_local std::unordered_map<std::type_index, std::string> names;
+  const std::type_info& type = typeid(*this);
+  const auto [it, is_new] = names.try_emplace(type);
+  if (is_new) it->second = readable_name(type);
+  return it->second;
 }
 
 void ModuleBase::visit_children(const std::function<void(std::string_view, Scoped&)>& visit) {

@@ -13,6 +13,7 @@
 #include <random>
 #include <thread>
 
+#include "tests/run_result.h"
 #include "tests/skip.h"
 #include "tests/small_mnist.h"
 #include "tests/temp_folder.h"
@@ -70,12 +71,7 @@ void check_ended_well(const End& end, const std::string& log) {
 }
 
 nlohmann::json results(const std::string& run) {
-  nlohmann::json epochs = nlohmann::json::parse(read_bytes(run + "/result.json")).at("epochs");
-  for (auto& epoch : epochs) {
-    epoch.erase("seconds");
-    epoch.erase("images_per_second");
-  }
-  return epochs;
+  return epochs_of(nlohmann::json::parse(read_bytes(run + "/result.json")));
 }
 
 }  // namespace

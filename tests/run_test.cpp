@@ -14,6 +14,7 @@
 #include "engine/ops/random.h"
 #include "layers/layers.h"
 #include "tests/cli_run.h"
+#include "tests/run_result.h"
 #include "tests/skip.h"
 #include "tests/small_disk.h"
 #include "tests/small_mnist.h"
@@ -92,14 +93,8 @@ void check_ok(const CliResult& result) {
   CHECK(result.err.empty());
 }
 
-// The epochs of a result without what depends on the clock.
 Json results(const Place& place, const std::string& run) {
-  Json epochs = place.json(run + "/result.json").at("epochs");
-  for (Json& epoch : epochs) {
-    epoch.erase("seconds");
-    epoch.erase("images_per_second");
-  }
-  return epochs;
+  return epochs_of(place.json(run + "/result.json"));
 }
 
 TEST_CASE("run: the folder says how it was made, and holds checkpoints and weights") {

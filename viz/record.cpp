@@ -3,7 +3,8 @@
 #include <string>
 
 #include "engine/autograd/tape.h"
-#include "engine/graph/recorder.h"
+#include "engine/ops/pointwise.h"
+#include "engine/ops/reduce.h"
 
 namespace glassbox::viz {
 namespace {
@@ -24,7 +25,41 @@ DType usual_dtype(const Parameters& parameters) {
   return DType::f32;
 }
 
+Tensors empty_inputs(const std::vector<Shape>& inputs, const RecordOptions& options,
+                     const Parameters& parameters, Device device) {
+  Tensors xs;
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    Shape shape = inputs[i];
+    shape.insert(0, options.batch);
+    const DType dtype = i < options.dtypes.size() ? options.dtypes[i] : usual_dtype(parameters);
+    xs.push_back(empty(shape, dtype, device));
+  }
+  return xs;
+}
+
 }  // namespace
+
+void run_pass(layers::ModuleBase& model, const Tensors& inputs, bool backward) {
+  if (!backward) {
+    const NoGrad no_grad;
+    model.call(inputs);
+    return;
+  }
+  // As under an optimizer: gradients have their memory, and none counts as forgotten.
+  model.zero_grad();
+  for (auto& [name, tensor] : model.named_parameters()) {
+    if (tensor.requires_grad())
+      set_grad_buffer(tensor, empty(tensor.shape(), tensor.dtype(), tensor.device()));
+  }
+  const EnableGrad grad;
+  Tensor total;
+  for (const Tensor& y : model.call(inputs)) {
+    if (!y.requires_grad()) continue;
+    const Tensor part = sum(y);
+    total = total.defined() ? total + part : part;
+  }
+  if (total.defined()) total.backward();
+}
 
 Recording record(layers::ModuleBase& model, const std::vector<Shape>& inputs,
                  const RecordOptions& options) {
@@ -38,25 +73,32 @@ Recording record(layers::ModuleBase& model, const std::vector<Shape>& inputs,
   Recording recording;
   recording.model = model.clone_to(meta);
   const DeviceScope device(meta);
-  const NoGrad no_grad;
   GraphRecorder recorder;
-  Tensors xs;
-  for (std::size_t i = 0; i < inputs.size(); ++i) {
-    Shape shape = inputs[i];
-    shape.insert(0, options.batch);
-    const DType dtype = i < options.dtypes.size() ? options.dtypes[i] : usual_dtype(parameters);
-    xs.push_back(empty(shape, dtype, meta));
-    const std::string name = inputs.size() == 1 ? "input" : "input" + std::to_string(i + 1);
-    recorder.name_value(xs.back(), name, Role::input);
+  const Tensors xs = empty_inputs(inputs, options, parameters, meta);
+  for (std::size_t i = 0; i < xs.size(); ++i) {
+    const std::string name = xs.size() == 1 ? "input" : "input" + std::to_string(i + 1);
+    recorder.name_value(xs[i], name, Role::input);
   }
   try {
     const RecordScope scope(recorder);
-    recording.model->call(xs);
+    run_pass(*recording.model, xs, options.backward);
   } catch (...) {
     recording.error = std::current_exception();
+    if (!recorder.failures().empty()) recording.failure = recorder.failures().back();
   }
   recording.graph = recorder.take();
   return recording;
+}
+
+void record_again(const Recording& recording, const std::vector<Shape>& inputs,
+                  const RecordOptions& options, Recorder& recorder) {
+  layers::ModuleBase& model = *recording.model;
+  const Parameters parameters = model.named_parameters();
+  const Device meta = meta_of(parameters);
+  const DeviceScope device(meta);
+  const Tensors xs = empty_inputs(inputs, options, parameters, meta);
+  const RecordScope scope(recorder);
+  run_pass(model, xs, options.backward);
 }
 
 Graph record_forward(layers::ModuleBase& model, const std::vector<Shape>& inputs,

@@ -5,9 +5,10 @@
 #include <cstdint>
 #include <exception>
 #include <memory>
+#include <optional>
 #include <vector>
 
-#include "engine/graph/graph.h"
+#include "engine/graph/recorder.h"
 #include "layers/module.h"
 
 namespace glassbox::viz {
@@ -18,18 +19,31 @@ struct RecordOptions {
   // Of the inputs, in order. Those left out have the type of the model's first floating-point
   // parameter, or f32.
   std::vector<DType> dtypes = {};
+  // Record the gradients of the outputs' sum too. What that sum takes is outside every call.
+  bool backward = false;
 };
 
 struct Recording {
   Graph graph;
   std::shared_ptr<layers::ModuleBase> model;  // the copy that ran; the graph's calls point into it
   std::exception_ptr error;  // what stopped the forward pass; the graph then ends there
+  // The op that refused its inputs, if it was one.
+  std::optional<GraphRecorder::Failure> failure;
 };
 
 // Inputs are shapes without the batch. An error inside the model is kept, not thrown. Throws Error
 // when there is no input, the batch is below 1 or the model cannot be cloned.
 Recording record(layers::ModuleBase& model, const std::vector<Shape>& inputs,
                  const RecordOptions& options = {});
+
+// Runs the recording's model once more, at another batch, watched by `recorder`. An error is
+// thrown.
+void record_again(const Recording& recording, const std::vector<Shape>& inputs,
+                  const RecordOptions& options, Recorder& recorder);
+
+// One pass over those inputs as a recording makes it: forward outside the tape, or with the
+// gradients of the outputs' sum, which replace what gradients there were.
+void run_pass(layers::ModuleBase& model, const Tensors& inputs, bool backward);
 
 // The graph alone; throws what the model throws.
 Graph record_forward(layers::ModuleBase& model, const std::vector<Shape>& inputs,

@@ -132,15 +132,19 @@ std::vector<std::string> options_of(const Graph& graph, const Graph::Node& node)
   return options;
 }
 
-double macs_of(const Graph& graph, const Graph::Node& node) {
-  constexpr std::string_view products[] = {"conv2d", "linear", "matmul"};
-  if (!is_in(products, node.op.name())) return 0;
-  double flops = node.cost.flops;
-  const bool has_bias = node.inputs.size() > 2 && node.inputs[2] >= 0;
-  if (has_bias)
-    flops -=
-        static_cast<double>(graph.values[static_cast<std::size_t>(node.outputs[0])].spec.numel());
-  return flops / 2;
+OpSizes sizes_of(const Graph& graph, const Graph::Node& node) {
+  OpSizes sizes;
+  for (const Attr& attr : attrs_of(graph, node)) {
+    std::string* size = attr.name == kernel_name ? &sizes.kernel
+                        : attr.name == "stride"  ? &sizes.stride
+                        : attr.name == "padding" ? &sizes.padding
+                        : attr.name == "groups"  ? &sizes.groups
+                                                 : nullptr;
+    if (!size) continue;
+    const auto* list = sizes_in(attr);
+    *size = list ? joined(*list, "×") : to_string(attr.value);
+  }
+  return sizes;
 }
 
 }  // namespace glassbox::viz

@@ -25,7 +25,10 @@ std::string channels_of(const Graph& graph, const Graph::Node& node);
 // that an op gives its output is left out.
 std::vector<std::string> options_of(const Graph& graph, const Graph::Node& node);
 
-// Multiply-adds of a convolution or matrix product, bias left out; 0 for any other op.
-double macs_of(const Graph& graph, const Graph::Node& node);
+// Of an op that slides over images: "3×3", "2×2", "1×1", "32"; "" where it has no such option.
+struct OpSizes {
+  std::string kernel, stride, padding, groups;
+};
+OpSizes sizes_of(const Graph& graph, const Graph::Node& node);
 
 }  // namespace glassbox::viz

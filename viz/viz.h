@@ -1,5 +1,8 @@
 // All of viz: what a model, its graph and its training look like.
 #pragma once
+#include "viz/compare.h"
 #include "viz/dot.h"
+#include "viz/explain.h"
+#include "viz/measure.h"
 #include "viz/record.h"
 #include "viz/summary.h"

@@ -48,4 +48,25 @@ double measure_peak_gflops(int threads) {
   return best;
 }
 
+double measure_bandwidth(int threads) {
+  using Clock = std::chrono::steady_clock;
+  constexpr std::int64_t elements = std::int64_t(16) << 20, piece = std::int64_t(1) << 16;
+  const Context ctx(threads);
+  std::vector<float> a(elements), b(elements, 1), c(elements, 2);
+  double best = 0;
+  for (int round = 0; round < 6; ++round) {
+    const auto start = Clock::now();
+    parallel_for(ctx, elements / piece, [&](std::int64_t i) {
+      float* to = a.data() + i * piece;
+      const float *x = b.data() + i * piece, *y = c.data() + i * piece;
+      for (std::int64_t k = 0; k < piece; ++k) to[k] = x[k] + 0.5f * y[k];
+    });
+    const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
+    volatile float keep = a[0];
+    (void)keep;
+    best = std::max(best, 3.0 * sizeof(float) * elements / seconds / 1e9);
+  }
+  return best;
+}
+
 }  // namespace glassbox::cpu

@@ -84,6 +84,9 @@ void GraphRecorder::on_enter(Scoped& module, Ins inputs) {
   if (open_.empty()) {
     if (graph_.name.empty()) graph_.name = module.type_name();
     register_tensors(module);
+    // Most networks run about one op for each tensor that they hold, and make a value or two by it.
+    graph_.nodes.reserve(graph_.nodes.size() + graph_.values.size());
+    graph_.values.reserve(3 * graph_.values.size());
   }
   Graph::Call call;
   call.type = module.type_name();

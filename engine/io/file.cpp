@@ -45,14 +45,17 @@ void AtomicFile::commit() {
   if (::close(std::exchange(descriptor_, -1)) != 0) failed("close");
   if (::rename(temporary_.c_str(), path_.c_str()) != 0) failed("rename");
   temporary_.clear();
-  // The new name itself is on disk only when its folder is; some file systems cannot, which is
-  // fine.
-  const std::string folder = std::filesystem::path(path_).parent_path().string();
-  const int fd = ::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd >= 0) {
-    ::fsync(fd);
-    ::close(fd);
-  }
+  // The new name itself is on disk only when its folder is. A folder that may be written but not
+  // read cannot be synced: the file is whole all the same.
+  sync_folder(std::filesystem::path(path_).parent_path().string());
+}
+
+std::error_code sync_folder(const std::string& path) {
+  const int fd = ::open(path.empty() ? "." : path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return {errno, std::generic_category()};
+  const int error = ::fsync(fd) == 0 ? 0 : errno;
+  ::close(fd);
+  return {error == EINVAL ? 0 : error, std::generic_category()};
 }
 
 void write_file(const std::string& path, std::string_view text) {

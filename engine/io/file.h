@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <system_error>
 
 namespace glassbox::io {
 
@@ -43,6 +44,10 @@ class InputFile {
   int descriptor_ = -1;
   std::uint64_t size_ = 0;
 };
+
+// Makes the names in a folder survive a power cut; "" is the current one. What stops it is
+// returned; that a file system cannot do it is no error.
+std::error_code sync_folder(const std::string& path);
 
 void write_file(const std::string& path, std::string_view text);
 // The whole file. Throws Error when it cannot be read or is larger than `limit` bytes.

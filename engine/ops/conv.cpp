@@ -75,8 +75,8 @@ Attrs conv_attrs(const Conv2d& op, const Shape& w) {
 }
 
 // All three products take each weight once per output pixel.
-double conv_flops(const Shape& y, const Shape& w) {
-  return 2.0 * static_cast<double>(y.numel()) * static_cast<double>(w.product(1, 4));
+double conv_macs(const Shape& y, const Shape& w) {
+  return static_cast<double>(y.numel()) * static_cast<double>(w.product(1, 4));
 }
 
 void check_dy(std::string_view name, const Conv2d& op, const Shape& dy, const Shape& x,
@@ -106,7 +106,7 @@ SpecList Conv2d::infer(Specs in, bool) const {
 
 Cost Conv2d::cost(Specs in, Specs out) const {
   const double adds = in[2].defined ? static_cast<double>(out[0].numel()) : 0;
-  return streaming_cost(conv_flops(out[0].shape, in[1].shape) + adds, in, out);
+  return product_cost(conv_macs(out[0].shape, in[1].shape), adds, in, out);
 }
 
 void Conv2d::backward(const Saved& saved, Ins dy, Grads& grads) const {
@@ -135,7 +135,7 @@ SpecList Conv2dGradInput::infer(Specs in, bool) const {
 }
 
 Cost Conv2dGradInput::cost(Specs in, Specs out) const {
-  return streaming_cost(conv_flops(in[0].shape, in[1].shape), in, out);
+  return product_cost(conv_macs(in[0].shape, in[1].shape), 0, in, out);
 }
 
 Attrs Conv2dGradWeight::attrs(Specs) const { return conv_attrs(conv, w); }
@@ -150,7 +150,7 @@ SpecList Conv2dGradWeight::infer(Specs in, bool) const {
 }
 
 Cost Conv2dGradWeight::cost(Specs in, Specs out) const {
-  return streaming_cost(conv_flops(in[1].shape, out[0].shape), in, out);
+  return product_cost(conv_macs(in[1].shape, out[0].shape), 0, in, out);
 }
 
 }  // namespace ops

@@ -26,8 +26,7 @@ SpecList MatMul::infer(Specs in, bool) const {
 
 Cost MatMul::cost(Specs in, Specs out) const {
   const std::int64_t k = in[0].shape[transpose_a ? 0 : 1];
-  return streaming_cost(2.0 * static_cast<double>(out[0].numel()) * static_cast<double>(k), in,
-                        out);
+  return product_cost(static_cast<double>(out[0].numel()) * static_cast<double>(k), 0, in, out);
 }
 
 void MatMul::backward(const Saved& saved, Ins dy, Grads& grads) const {
@@ -81,8 +80,9 @@ SpecList Linear::infer(Specs in, bool) const {
 }
 
 Cost Linear::cost(Specs in, Specs out) const {
-  const double per_output = 2.0 * static_cast<double>(in[1].shape[1]) + (in[2].defined ? 1 : 0);
-  return streaming_cost(per_output * static_cast<double>(out[0].numel()), in, out);
+  const auto outputs = static_cast<double>(out[0].numel());
+  const double adds = in[2].defined ? outputs : 0;
+  return product_cost(outputs * static_cast<double>(in[1].shape[1]), adds, in, out);
 }
 
 void Linear::backward(const Saved& saved, Ins dy, Grads& grads) const {

@@ -1,12 +1,9 @@
 #include "glassbox/checkpoint.h"
 
-#include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <charconv>
-#include <cstring>
 #include <filesystem>
 
 #include "engine/io/file.h"
@@ -20,17 +17,9 @@ namespace {
 constexpr std::string_view prefix = "step-";
 constexpr int format = 1;
 
-// A folder's entries survive a power cut once the folder itself is synced.
 void sync_folder(const std::string& path) {
-  const int descriptor = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (descriptor < 0) fail(path, cat("cannot open this folder: ", std::strerror(errno)));
-  const int result = ::fsync(descriptor);
-  const int reason = errno;
-  ::close(descriptor);
-  // Some file systems cannot sync a folder and say so by EINVAL.
-  if (result != 0 && reason != EINVAL) {
-    fail(path, cat("cannot sync this folder: ", std::strerror(reason)));
-  }
+  if (const std::error_code error = io::sync_folder(path))
+    fail(path, "cannot sync this folder: " + error.message());
 }
 
 // Takes a folder away if it is there; what cannot be removed is left for the next time.

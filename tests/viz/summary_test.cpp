@@ -247,9 +247,10 @@ TEST_CASE("summary: a model on the meta device is summarised without memory") {
 
 TEST_CASE("summary: what is wrong is said with the place") {
   models::Net net;
-  CHECK_THROWS_WITH_AS(net.summary({3, 28, 28}), doctest::Contains("conv2d: input has 3 channels"),
-                       Error);
-  CHECK_THROWS_WITH_AS(net.summary({3, 28, 28}), doctest::Contains("in Net.conv1"), Error);
+  const viz::Summary failed = net.summary({3, 28, 28});
+  REQUIRE(failed.failure);
+  CHECK(failed.failure->message.starts_with("conv2d: input has 3 channels"));
+  CHECK(failed.failure->message.ends_with("in Net.conv1"));
   CHECK_THROWS_WITH_AS(viz::summary(net, {{1, 28, 28}}, {.batch = 0}),
                        "Net: batch 0 must be at least 1, or -1 for any", Error);
   CHECK_THROWS_WITH_AS(viz::summary(net, {{1, 28, 28}, {1, 28, 28}}),

@@ -1,0 +1,56 @@
+#!/usr/bin/env python3
+"""Makes the pictures of the docs from a build: docs/pictures/make.py [build/release]
+
+Needs Chromium. A terminal's output is shown as a page first, with its colours.
+"""
+import html
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+
+HERE = pathlib.Path(__file__).resolve().parent
+BUILD = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else HERE.parents[1] / "build/release").resolve()
+GLASSBOX = str(BUILD / "bin/glassbox")
+STYLES = {"1": "font-weight:bold", "2": "color:#7a8694", "31": "color:#c62828", "32": "color:#2e7d32",
+          "33": "color:#a06a00"}
+
+
+def output_of(*arguments):
+    return subprocess.run([GLASSBOX, *arguments], capture_output=True, text=True).stdout
+
+
+def shoot(page, picture, width, height):
+    subprocess.run(["chromium", "--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars",
+                    f"--window-size={width},{height}", f"--screenshot={HERE / picture}", page.as_uri()],
+                   check=True, capture_output=True)
+    print("wrote", HERE / picture)
+
+
+def terminal(folder, picture, command, *arguments):
+    text = "$ " + command + "\n" + output_of(*arguments)
+    plain = re.sub(r"\033\[\d+m", "", text)
+    body = html.escape(text)
+    body = re.sub(r"\033\[0m", "</span>", body)
+    body = re.sub(r"\033\[(\d+)m", lambda m: f'<span style="{STYLES[m[1]]}">', body)
+    lines = plain.rstrip("\n").split("\n")
+    page = folder / (picture + ".html")
+    page.write_text("<meta charset=utf-8><body style='margin:0;background:#fbfbf9;color:#20242a'>"
+                    "<pre style='margin:14px 18px;font:13px/1.32 \"DejaVu Sans Mono\",monospace'>" + body)
+    shoot(page, picture, int(7.83 * max(map(len, lines))) + 40, int(17.16 * len(lines)) + 30)
+
+
+def main():
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        columns = "output,params,macs,saved,receptive-field,connected-to"
+        terminal(folder, "summary_terminal.png", f"glassbox summary resnet18 --depth 2 --columns {columns}",
+                 "summary", "resnet18", "--depth", "2", "--columns", columns, "--color", "always")
+        page = folder / "page.html"
+        page.write_text(output_of("summary", "resnet18", "--format", "html").replace(
+            "</body>", "<script>document.getElementById('r6').click()</script></body>"))
+        shoot(page, "summary_page.png", 1240, 720)
+
+
+main()

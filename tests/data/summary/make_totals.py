@@ -1,0 +1,65 @@
+#!/usr/bin/env python3
+"""Totals of torchvision's networks as other tools count them, into totals.json.
+
+Needs torch, torchvision, torchinfo and fvcore; nothing here needs them at test time.
+ - flop_counter: torch.utils.flop_counter.FlopCounterMode around forward and around the backward of the
+   outputs' sum, training mode, batch 2, divided by 2: FLOPs of one sample, a multiply-add is two.
+ - torchinfo: total_mult_adds, total_params and trainable_params of summary(), batch 1, mode eval.
+ - fvcore: FlopCountAnalysis().total() of one sample in evaluation mode, where a multiply-add is one.
+"""
+import json
+import logging
+import pathlib
+import warnings
+
+import torch
+import torchinfo
+import torchvision
+from fvcore.nn import FlopCountAnalysis
+from torch.utils.flop_counter import FlopCounterMode
+
+warnings.filterwarnings("ignore")
+logging.disable(logging.WARNING)
+
+NAMES = ["vgg11", "vgg13", "vgg16", "vgg19", "vgg11_bn", "vgg13_bn", "vgg16_bn", "vgg19_bn", "resnet18",
+         "resnet34", "resnet50", "resnet101", "resnet152", "resnext50_32x4d", "wide_resnet50_2",
+         "densenet121", "googlenet", "mobilenet_v2", "squeezenet1_1", "alexnet"]
+
+
+def make(name):
+    options = {"init_weights": False} if name == "googlenet" else {}
+    return getattr(torchvision.models, name)(weights=None, **options)
+
+
+def flop_counter(name):
+    with torch.device("meta"):
+        model = make(name).train()
+        x = torch.empty(2, 3, 224, 224)
+    forward, backward = FlopCounterMode(display=False), FlopCounterMode(display=False)
+    with forward:
+        out = model(x)
+    outputs = out if isinstance(out, tuple) else (out,)
+    loss = sum(y.sum() for y in outputs if y is not None)
+    with backward:
+        loss.backward()
+    return {"forward": forward.get_total_flops() / 2, "backward": backward.get_total_flops() / 2}
+
+
+def main():
+    totals = {}
+    for name in NAMES:
+        model = make(name).eval()
+        info = torchinfo.summary(model, input_size=(1, 3, 224, 224), verbose=0, device="cpu")
+        totals[name] = {
+            "flop_counter": flop_counter(name),
+            "torchinfo": {"mult_adds": int(info.total_mult_adds), "params": int(info.total_params),
+                          "trainable": int(info.trainable_params)},
+            "fvcore": int(FlopCountAnalysis(model, torch.zeros(1, 3, 224, 224)).total()),
+        }
+        print(name, totals[name], flush=True)
+    versions = {m.__name__: m.__version__ for m in (torch, torchvision, torchinfo)}
+    path = pathlib.Path(__file__).with_name("totals.json")
+    path.write_text(json.dumps({"versions": versions, "totals": totals}, indent=1) + "\n")
+
+
+main()

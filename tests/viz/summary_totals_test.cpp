@@ -1,0 +1,100 @@
+// The zoo's totals beside those of other tools (tests/data/summary/make_totals.py): equal where
+// they are right; where one is wrong, its figure is made again from ours by its own rule.
+#include <doctest/doctest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "layers/models/models.h"
+#include "tests/viz/golden.h"
+#include "viz/summary.h"
+#include "viz/symbolic.h"
+
+using namespace glassbox;
+
+namespace {
+
+using Row = viz::Summary::Row;
+
+double elements(const viz::TensorInfo& tensor) { return static_cast<double>(tensor.at(1).numel()); }
+
+// torchinfo 1.8.0 multiplies the parameters of a layer, its bias too, by what the layer repeats
+// them for: a convolution by its output's pixels, all else by the batch, 1 here.
+double torchinfo_mult_adds(const viz::Summary& summary) {
+  double total = 0;
+  for (const Row& row : summary.rows) {
+    const bool is_layer =
+        row.kind == Row::Kind::module && row.call > 0 && row.total == row.parameters;
+    if (!is_layer || row.total == 0) continue;
+    double times = 1;
+    if (row.type == "Conv2d") {
+      const viz::TensorInfo& y = row.outputs[0];
+      times = static_cast<double>(y.dims[2].at(1) * y.dims[3].at(1));
+    }
+    total += times * static_cast<double>(row.parameters);
+  }
+  return total;
+}
+
+// fvcore counts two for each output of a batch norm and one for each input of an adaptive pool.
+double fvcore_total(const viz::Summary& summary) {
+  double total = summary.totals.macs.at(1);
+  for (const Row& row : summary.rows) {
+    if (row.node < 0 || row.outputs.empty()) continue;
+    const auto& name = summary.recording->graph.nodes[static_cast<std::size_t>(row.node)].op.name();
+    if (name == "batch_norm") total += 2 * elements(row.outputs[0]);
+    if (name == "adaptive_avg_pool2d") total += elements(row.inputs[0]);
+  }
+  return total;
+}
+
+// PyTorch counts the gradient of a grouped weight as if every output channel read every input
+// channel.
+double flop_counter_backward(const viz::Summary& summary) {
+  double macs = 0;
+  const Graph& graph = summary.recording->graph;
+  for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
+    const Graph::Node& node = graph.nodes[i];
+    if (node.phase != Phase::backward) continue;
+    double times = 1;
+    if (node.op.name() == "conv2d_grad_weight") {
+      for (const Attr& attr : node.op.attrs(graph.in_specs(node))) {
+        if (attr.name == "groups") times = static_cast<double>(std::get<std::int64_t>(attr.value));
+      }
+    }
+    macs += times * summary.sizes->macs(static_cast<int>(i)).at(1);
+  }
+  return 2 * macs;
+}
+
+}  // namespace
+
+TEST_CASE("summary: totals of the zoo beside torch, torchinfo and fvcore") {
+  const nlohmann::json json =
+      nlohmann::json::parse(test::read_data("summary/totals.json"))["totals"];
+  const DeviceScope meta(Device::meta());
+  int compared = 0;
+  for (const models::Entry& entry : models::zoo()) {
+    if (!json.contains(entry.name)) continue;
+    CAPTURE(entry.name);
+    ++compared;
+    const nlohmann::json& theirs = json[entry.name];
+    const auto model = entry.make();
+    const viz::Summary training = viz::summary(*model, {}, {.backward = true});
+    // PyTorch counts multiply-adds twice and nothing else.
+    CHECK(2 * training.totals.macs.at(1) == theirs["flop_counter"]["forward"].get<double>());
+    CHECK(flop_counter_backward(training) == theirs["flop_counter"]["backward"].get<double>());
+    const bool is_grouped = entry.name == "resnext50_32x4d" || entry.name == "mobilenet_v2";
+    CHECK((2 * training.totals.macs_backward.at(1) ==
+           theirs["flop_counter"]["backward"].get<double>()) == !is_grouped);
+    CHECK(training.totals.macs.fixed == 0);
+    CHECK(training.totals.parameters == theirs["torchinfo"]["params"].get<std::int64_t>());
+    CHECK(training.totals.parameters - training.totals.frozen ==
+          theirs["torchinfo"]["trainable"].get<std::int64_t>());
+
+    model->eval();
+    const viz::Summary evaluation = viz::summary(*model);
+    CHECK(torchinfo_mult_adds(evaluation) == theirs["torchinfo"]["mult_adds"].get<double>());
+    CHECK(fvcore_total(evaluation) == theirs["fvcore"].get<double>());
+  }
+  CHECK(compared == static_cast<int>(json.size()));
+}
