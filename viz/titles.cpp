@@ -133,7 +133,7 @@ std::vector<std::string> options_of(const Graph& graph, const Graph::Node& node)
 }
 
 double macs_of(const Graph& graph, const Graph::Node& node) {
-  constexpr std::string_view products[] = {"conv2d", "linear", "matmul"};
+  constexpr std::string_view products[] = {"conv2d", "conv_transpose2d", "linear", "matmul"};
   if (!is_in(products, node.op.name())) return 0;
   double flops = node.cost.flops;
   const bool has_bias = node.inputs.size() > 2 && node.inputs[2] >= 0;
