@@ -4,6 +4,7 @@
 #include "layers/container.h"
 #include "layers/conv.h"
 #include "layers/dropout.h"
+#include "layers/group_norm.h"
 #include "layers/init.h"
 #include "layers/linear.h"
 #include "layers/loss.h"

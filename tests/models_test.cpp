@@ -8,6 +8,7 @@
 #include <cmath>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <sstream>
 
 #include "engine/ops/random.h"
 
@@ -57,6 +58,10 @@ struct Layers : layers::Module<Layers> {
   layers::Linear wide{30, 600}, narrow{700, 20}, linear_no_bias{50, 80, {.bias = false}};
   layers::BatchNorm1d norm1d{7};
   layers::BatchNorm2d norm2d{5};
+  layers::ConvTranspose2d transposed{20, 30, {3, 5}, {.stride = 2}};
+  layers::ConvTranspose2d transposed_grouped{24, 96, {2, 3}, {.groups = 4}};
+  layers::ConvTranspose2d transposed_no_bias{60, 10, {1, 7}, {.bias = false}};
+  layers::GroupNorm group_norm{3, 6};
   Tensor forward(const Tensor& x) { return x; }
   void fields(layers::Fields& f) {
     f("strided", strided);
@@ -69,6 +74,10 @@ struct Layers : layers::Module<Layers> {
     f("linear_no_bias", linear_no_bias);
     f("norm1d", norm1d);
     f("norm2d", norm2d);
+    f("transposed", transposed);
+    f("transposed_grouped", transposed_grouped);
+    f("transposed_no_bias", transposed_no_bias);
+    f("group_norm", group_norm);
   }
 };
 
@@ -85,7 +94,28 @@ struct Moments {
   }
 };
 
-// Mean and deviation within 5 standard errors: no seed misses that more than once in a million.
+// `value` is the constant, the uniform one's bound, or the normal one's deviation. Mean and
+// deviation within 5 standard errors: no seed misses that more than once in a million.
+void check_values(const Tensor& tensor, const std::string& distribution, double value) {
+  const Moments m(cast(tensor, DType::f32).to_vector<float>());
+  if (distribution == "constant") {
+    CHECK(m.min == value);
+    CHECK(m.max == value);
+    return;
+  }
+  const bool uniform = distribution == "uniform";
+  REQUIRE((uniform || distribution == "normal"));
+  const double std = uniform ? value / std::sqrt(3) : value;
+  CHECK(std::abs(m.mean) < 5 * std / std::sqrt(m.n));
+  CHECK(std::abs(m.std - std) < 5 * std / std::sqrt(m.n));
+  if (uniform) {
+    CHECK(m.min >= -value * (1 + 1e-6));
+    CHECK(m.max <= value * (1 + 1e-6));
+  } else {  // a normal of this many values goes beyond what a uniform of its deviation reaches
+    CHECK((m.n < 1000 || m.max > 2 * std));
+  }
+}
+
 void compare_initial_values(const std::string& label, layers::ModuleBase& model) {
   std::size_t compared = 0;
   const layers::StateDict state = model.state_dict();
@@ -99,22 +129,10 @@ void compare_initial_values(const std::string& label, layers::ModuleBase& model)
     REQUIRE(it != state.end());
     REQUIRE(it->second.numel() == row.at("count").get<std::int64_t>());
     ++compared;
-    const Moments m(cast(it->second, DType::f32).to_vector<float>());
-    if (distribution == "constant") {
-      CHECK(m.min == row.at("value").get<double>());
-      CHECK(m.max == m.min);
-      continue;
-    }
-    const double std = row.at("expected_std");
-    CHECK(std::abs(m.mean) < 5 * std / std::sqrt(m.n));
-    CHECK(std::abs(m.std - std) < 5 * std / std::sqrt(m.n));
-    if (distribution == "uniform") {
-      const double bound = row.at("bound");
-      CHECK(m.min >= -bound * (1 + 1e-6));
-      CHECK(m.max <= bound * (1 + 1e-6));
-    } else {  // a normal of this many values goes beyond what a uniform of its deviation reaches
-      CHECK((m.n < 1000 || m.max > 2 * std));
-    }
+    check_values(it->second, distribution,
+                 row.at(distribution == "constant"  ? "value"
+                        : distribution == "uniform" ? "bound"
+                                                    : "expected_std"));
   }
   CHECK(compared == state.size());
 }
@@ -129,9 +147,9 @@ TEST_CASE("models: names, shapes and types are PyTorch's") {
   compare_names(vgg, "vgg11_bn.json");
 }
 
-TEST_CASE("models: the zoo has torchvision's names, shapes and types") {
+TEST_CASE("models: the zoo has PyTorch's names, shapes and types") {
   const Json zoo = read("zoo.json");
-  CHECK(zoo.size() == 20);
+  CHECK(zoo.size() == 24);
   const DeviceScope meta(Device::meta());
   for (const auto& [key, want] : zoo.items()) {
     const std::string name = key;
@@ -148,7 +166,14 @@ TEST_CASE("models: the zoo has torchvision's names, shapes and types") {
   }
 }
 
-// As the papers and torchvision count them.
+Shape output_of(const std::string& model) {
+  if (model == "unet") return {2, 1, 256, 256};
+  if (model == "autoencoder") return {2, 1, 28, 28};
+  if (model == "siamese") return {2, 1};
+  return {2, model == "mnist" || model == "cifar" || model == "mlp" ? 10 : 1000};
+}
+
+// As the papers, torchvision and torch.hub count them.
 TEST_CASE("models: parameters of the zoo, and its outputs in both modes") {
   const std::vector<std::pair<std::string, std::int64_t>> counts{{"mnist", 21'840},
                                                                  {"cifar", 36'858},
@@ -171,7 +196,11 @@ TEST_CASE("models: parameters of the zoo, and its outputs in both modes") {
                                                                  {"alexnet", 61'100'840},
                                                                  {"squeezenet1_1", 1'235'496},
                                                                  {"resnext50_32x4d", 25'028'904},
-                                                                 {"wide_resnet50_2", 68'883'240}};
+                                                                 {"wide_resnet50_2", 68'883'240},
+                                                                 {"unet", 7'763'041},
+                                                                 {"mlp", 535'818},
+                                                                 {"siamese", 420'481},
+                                                                 {"autoencoder", 105'520}};
   const DeviceScope meta(Device::meta());
   for (const models::Entry& entry : models::zoo()) {
     const std::string name = entry.name;
@@ -186,8 +215,10 @@ TEST_CASE("models: parameters of the zoo, and its outputs in both modes") {
     CHECK(model->num_parameters() == it->second);
     for (const bool training : {true, false}) {
       model->train(training);
-      const Tensors outputs = model->call({empty(with_batch(model->usual_inputs().at(0)))});
-      CHECK(outputs.at(0).shape() == Shape{2, name == "mnist" || name == "cifar" ? 10 : 1000});
+      Tensors inputs;
+      for (const Shape& sample : model->usual_inputs()) inputs.push_back(empty(with_batch(sample)));
+      const Tensors outputs = model->call(inputs);
+      CHECK(outputs.at(0).shape() == output_of(name));
       CHECK(outputs.size() == (name == "googlenet" && training ? 3 : 1));
     }
   }
@@ -201,6 +232,59 @@ TEST_CASE("models: fresh parameters have PyTorch's distributions") {
   compare_initial_values("net", net);
   models::CifarModel cifar;
   compare_initial_values("cifar_model", cifar);
+}
+
+// The rules of zoo_init.json, one for each tensor or batch norm.
+void compare_zoo_values(bool large) {
+  manual_seed(0);
+  std::size_t models = 0;
+  const Json zoo = read("zoo_init.json");
+  for (const auto& [key, rules] : zoo.items()) {
+    const std::string name = key;
+    const auto it = std::find_if(models::zoo().begin(), models::zoo().end(),
+                                 [&](const models::Entry& entry) { return entry.name == name; });
+    REQUIRE(it != models::zoo().end());
+    constexpr std::string_view small[] = {"resnet18",     "densenet121",   "googlenet",
+                                          "mobilenet_v2", "squeezenet1_1", "unet",
+                                          "mlp",          "siamese",       "autoencoder"};
+    if ((std::find(std::begin(small), std::end(small), name) == std::end(small)) != large) continue;
+    ++models;
+    const auto model = it->make();
+    const layers::StateDict state = model->state_dict();
+    std::size_t at = 0;
+    const auto check = [&](const std::string& path, const std::string& rule, double value) {
+      REQUIRE(at < state.size());
+      INFO(name, ": ", path);
+      CHECK(state[at].first == path);
+      check_values(state[at].second, rule, value);
+      ++at;
+    };
+    for (const Json& line : rules) {
+      std::istringstream words(line.get<std::string>());
+      std::string path, rule;
+      double value = 0;
+      words >> path >> rule >> value;
+      if (rule != "batch_norm") {
+        check(path, rule, value);
+        continue;
+      }
+      for (const std::string kind :
+           {"weight", "bias", "running_mean", "running_var", "num_batches_tracked"}) {
+        check(path + "." + kind, "constant", kind == "weight" || kind == "running_var" ? 1 : 0);
+      }
+    }
+    CHECK(at == state.size());
+  }
+  CHECK(models == (large ? 15 : 9));
+}
+
+TEST_CASE("models: fresh parameters of the zoo have PyTorch's distributions") {
+  compare_zoo_values(false);
+}
+
+TEST_CASE("models: fresh parameters of the zoo's large models have torchvision's distributions" *
+          doctest::test_suite("slow")) {
+  compare_zoo_values(true);
 }
 
 TEST_CASE("models: fresh parameters of vgg11_bn have torchvision's distributions" *

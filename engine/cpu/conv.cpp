@@ -7,6 +7,7 @@
 #include "engine/cpu/conv_direct.h"
 #include "engine/cpu/conv_gemm.h"
 #include "engine/cpu/dispatch.h"
+#include "engine/cpu/parallel.h"
 #include "engine/ops/conv.h"
 
 namespace glassbox {
@@ -154,6 +155,27 @@ void run(const ops::Conv2dGradWeight& op, cpu::Context& ctx, Ins in, Outs out) {
       case Way::gemm:
         return conv2d_gemm_grad_weight(ctx, s, x, dy, dw);
     }
+  });
+}
+
+// The transposed convolution is the other's input gradient, of an image of y's size; then the bias.
+std::size_t scratch(const ops::ConvTranspose2d& op, const cpu::Context& ctx, Specs in, Specs out) {
+  return scratch(ops::Conv2dGradInput{op.conv(), out[0].shape}, ctx, in.first(2), out);
+}
+
+void run(const ops::ConvTranspose2d& op, cpu::Context& ctx, Ins in, Outs out) {
+  const Shape& y = out[0].shape();
+  const std::int64_t plane = y[2] * y[3];
+  dispatch_floating(op.name, out[0].dtype(), [&](auto type) {
+    using T = decltype(type);
+    run(ops::Conv2dGradInput{op.conv(), y}, ctx, in.first(2), out);
+    if (!in[2].defined()) return;
+    const T* b = in_ptr<T>(in[2]);
+    T* to = out_ptr<T>(out[0]);
+    parallel_for(ctx, y[0] * y[1], [&](std::int64_t unit) {
+      const T value = b[unit % y[1]];
+      for (std::int64_t i = unit * plane; i < (unit + 1) * plane; ++i) to[i] += value;
+    });
   });
 }
 

@@ -23,7 +23,7 @@ inline namespace GLASSBOX_CPU_LEVEL {
 
 // Forward and weight gradient: one group, padding smaller than the (dilated) kernel, nothing empty.
 bool conv_direct_supports(const ConvShape& s);
-// The input gradient asks for stride 1 as well.
+// The input gradient asks for stride 1 as well, and for every pixel that y has room for.
 bool conv_direct_supports_grad_input(const ConvShape& s);
 
 template <class T>

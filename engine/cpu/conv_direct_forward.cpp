@@ -250,7 +250,10 @@ bool conv_direct_supports(const ConvShape& s) {
 }
 
 bool conv_direct_supports_grad_input(const ConvShape& s) {
-  return conv_direct_supports(s) && s.sh == 1 && s.sw == 1;
+  // A transposed convolution's output may have room for more pixels than dy has.
+  bool whole =
+      s.oh == s.h + 2 * s.ph - (s.kh - 1) * s.dh && s.ow == s.w + 2 * s.pw - (s.kw - 1) * s.dw;
+  return conv_direct_supports(s) && s.sh == 1 && s.sw == 1 && whole;
 }
 
 template <class T>

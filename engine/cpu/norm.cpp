@@ -9,6 +9,7 @@
 #include <cmath>
 
 #include "engine/cpu/dispatch.h"
+#include "engine/cpu/moments.h"
 #include "engine/cpu/parallel.h"
 #include "engine/cpu/plane_sum.h"
 #include "engine/cpu/simd.h"
@@ -69,17 +70,6 @@ double inverse_std(double var, double eps) { return 1 / std::sqrt(var + eps); }
 
 // --- statistics
 // ------------------------------------------------------------------------------------
-
-struct Moments {
-  double mean = 0, m2 = 0, n = 0;  // m2: the sum of squared deviations from the mean
-  void merge(const Moments& other) {
-    const double both = n + other.n, delta = other.mean - mean;
-    if (both == 0) return;
-    mean += delta * other.n / both;
-    m2 += other.m2 + delta * delta * n * other.n / both;
-    n = both;
-  }
-};
 
 template <class T>
 Moments plane_moments(const T* x, std::int64_t n) {

@@ -1,6 +1,9 @@
 #include "engine/ops/conv.h"
 
+#include <algorithm>
+
 #include "engine/ops/reduce.h"
+#include "engine/ops/shape.h"
 
 namespace glassbox {
 namespace ops {
@@ -153,6 +156,93 @@ Cost Conv2dGradWeight::cost(Specs in, Specs out) const {
   return product_cost(conv_macs(in[1].shape, out[0].shape), 0, in, out);
 }
 
+namespace {
+
+// The shape of y; throws for everything that can be wrong with x, w and the options.
+Shape transposed_shape(const ConvTranspose2d& op, const Shape& x, const Shape& w) {
+  constexpr std::string_view name = ConvTranspose2d::name;
+  const Pair extra = op.output_padding;
+  check_options(name, op.conv());
+  if (extra.h < 0 || extra.w < 0) {
+    fail(name, cat("output_padding ", to_string(extra), " is negative"));
+  }
+  if (extra.h >= std::max(op.stride.h, op.dilation.h) ||
+      extra.w >= std::max(op.stride.w, op.dilation.w)) {
+    fail(name, cat("output_padding ", to_string(extra), " must be smaller than stride ",
+                   to_string(op.stride), " or dilation ", to_string(op.dilation)));
+  }
+  if (w.numel() == 0) fail(name, cat("weight ", w, " is empty"));
+  if (x.product(1, 4) == 0) fail(name, cat("x ", x, " has no pixels"));
+  if (x[1] != w[0]) {
+    fail(name,
+         cat("input has ", x[1], " channels but weight expects ", w[0], " (x ", x, ", w ", w, ")"));
+  }
+  if (x[1] % op.groups != 0) {
+    fail(name,
+         cat("the ", x[1], " channels of x ", x, " do not divide into ", op.groups, " groups"));
+  }
+  const std::int64_t h = (x[2] - 1) * op.stride.h - 2 * std::int64_t(op.padding.h) +
+                         (w[2] - 1) * op.dilation.h + 1 + extra.h;
+  const std::int64_t v = (x[3] - 1) * op.stride.w - 2 * std::int64_t(op.padding.w) +
+                         (w[3] - 1) * op.dilation.w + 1 + extra.w;
+  if (h < 1 || v < 1) {
+    fail(name, cat("the output of x ", x, " and w ", w, " would be ", h, "x", v,
+                   ": reduce padding ", to_string(op.padding)));
+  }
+  return {x[0], w[1] * op.groups, h, v};
+}
+
+}  // namespace
+
+Attrs ConvTranspose2d::attrs(Specs in) const {
+  const Shape& w = in[1].shape;
+  return {{"kernel_size", std::vector<std::int64_t>{w[2], w[3]}},
+          {"stride", stride, stride == Pair(1)},
+          {"padding", padding, padding == Pair(0)},
+          {"output_padding", output_padding, output_padding == Pair(0)},
+          {"dilation", dilation, dilation == Pair(1)},
+          {"groups", groups, groups == 1},
+          {"channels", std::vector<std::int64_t>{w[0], w[1] * groups}},
+          {"bias", in[2].defined, in[2].defined}};
+}
+
+SpecList ConvTranspose2d::infer(Specs in, bool) const {
+  check_operands(name, in, "x", "w");
+  Spec y = in[0];
+  y.shape = transposed_shape(*this, in[0].shape, in[1].shape);
+  if (in[2].defined && in[2].shape != Shape{y.shape[1]}) {
+    fail(name, cat("bias must be [", y.shape[1], "] for w ", in[1].shape, " and ", groups,
+                   groups == 1 ? " group" : " groups", ", got ", in[2].shape));
+  }
+  return {y};
+}
+
+// Each weight is taken once per input pixel.
+Cost ConvTranspose2d::cost(Specs in, Specs out) const {
+  const double adds = in[2].defined ? static_cast<double>(out[0].numel()) : 0;
+  return product_cost(conv_macs(in[0].shape, in[1].shape), adds, in, out);
+}
+
+void ConvTranspose2d::backward(const Saved& saved, Ins dy, Grads& grads) const {
+  const Shape& x = saved.in_spec(0).shape;
+  // An output_padding of stride or more, which a larger dilation allows, leaves room in y for more
+  // pixels than x has: they count as zeros.
+  const Shape room = output_shape(name, conv(), saved.out_spec(0).shape, saved.in_spec(1).shape);
+  if (saved.needs(0)) {
+    Tensor dx = conv2d(dy[0], saved.input(1), conv());
+    for (int d = 2; d < 4; ++d) {
+      if (room[d] != x[d]) dx = slice(dx, {.dim = d, .stop = x[d]});
+    }
+    grads.set(0, dx);
+  }
+  if (saved.needs(1)) {
+    Tensor whole = saved.input(0);
+    if (room != x) whole = pad(whole, {.amounts = {0, room[3] - x[3], 0, room[2] - x[2]}});
+    grads.set(1, conv2d_grad_weight(dy[0], whole, saved.in_spec(1).shape, conv()));
+  }
+  if (saved.needs(2)) grads.set(2, sum(dy[0], {.dims = {0, 2, 3}}));
+}
+
 }  // namespace ops
 
 Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor& b, const ops::Conv2d& op) {
@@ -167,6 +257,13 @@ Tensor conv2d_grad_input(const Tensor& dy, const Tensor& w, const Shape& x, cons
 Tensor conv2d_grad_weight(const Tensor& x, const Tensor& dy, const Shape& w,
                           const ops::Conv2d& op) {
   return apply(ops::Conv2dGradWeight{op, w}, x, dy)[0];
+}
+Tensor conv_transpose2d(const Tensor& x, const Tensor& w, const Tensor& b,
+                        const ops::ConvTranspose2d& op) {
+  return apply(op, x, w, b)[0];
+}
+Tensor conv_transpose2d(const Tensor& x, const Tensor& w, const ops::ConvTranspose2d& op) {
+  return apply(op, x, w, Tensor())[0];
 }
 
 }  // namespace glassbox

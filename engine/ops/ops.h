@@ -6,6 +6,8 @@
 #include "engine/ops/conv.h"
 #include "engine/ops/create.h"
 #include "engine/ops/ema.h"
+#include "engine/ops/gather.h"
+#include "engine/ops/group_norm.h"
 #include "engine/ops/index.h"
 #include "engine/ops/matmul.h"
 #include "engine/ops/norm.h"
@@ -41,6 +43,7 @@ using HeavyOps = OpList<
     Conv2d,
     Conv2dGradInput,
     Conv2dGradWeight,
+    ConvTranspose2d,
     // pool
     MaxPool2d,
     AdaptiveMaxPool2d,
@@ -53,6 +56,8 @@ using HeavyOps = OpList<
     BatchNorm,
     BatchNormGrad,
     BatchNormUpdate,
+    GroupNorm,
+    GroupNormGrad,
     // matmul
     MatMul,
     Linear,
@@ -76,6 +81,8 @@ using HeavyOps = OpList<
     MinAll,
     ArgMax,
     PickGrad,
+    Gather,
+    GatherGrad,
     // random
     Uniform,
     Normal,

@@ -45,6 +45,10 @@ const std::vector<Entry>& zoo() {
       {"mobilenet_v2", "MobileNetV2, 3x224x224", make<MobileNetV2>},
       {"squeezenet1_1", "SqueezeNet 1.1, 3x224x224", make<SqueezeNet>},
       {"alexnet", "AlexNet, 3x224x224", make<AlexNet>},
+      {"unet", "U-Net with batch norm for segmentation, 3x256x256", make<UNet>},
+      {"mlp", "784-512-256-10 with dropout, 1x28x28", make<Mlp>},
+      {"siamese", "two images through one tower, twice 1x28x28", make<Siamese>},
+      {"autoencoder", "784-128-32 and back with the same weights, 1x28x28", make<Autoencoder>},
   };
   return entries;
 }

@@ -13,7 +13,9 @@
 #include "layers/models/mnist.h"
 #include "layers/models/mobilenet.h"
 #include "layers/models/resnet.h"
+#include "layers/models/small.h"
 #include "layers/models/squeezenet.h"
+#include "layers/models/unet.h"
 #include "layers/models/vgg.h"
 
 namespace glassbox::models {

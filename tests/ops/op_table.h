@@ -83,6 +83,9 @@ std::vector<Row> softmax_rows();
 std::vector<Row> random_rows();
 std::vector<Row> augment_rows();
 std::vector<Row> index_rows();
+std::vector<Row> conv_transpose_rows();
+std::vector<Row> group_norm_rows();
+std::vector<Row> gather_rows();
 const std::vector<Row>& all_rows();
 
 // --- making rows

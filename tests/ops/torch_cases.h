@@ -34,10 +34,10 @@ struct Case {
   }
 };
 
-// Runs f for every case of `op`; returns how many there were.
+// Runs f for every case of `op`; returns how many there were. `prefix` is of the two files' names.
 template <class F>
-int for_cases(const std::string& op, const F& f) {
-  const std::string folder = GLASSBOX_TEST_DATA "/ops/";
+int for_cases(const std::string& op, const F& f, const std::string& prefix = "") {
+  const std::string folder = GLASSBOX_TEST_DATA "/ops/" + prefix;
   const io::Safetensors file = io::load_safetensors(folder + "ops.safetensors");
   const Json cases = Json::parse(std::ifstream(folder + "cases.json"));
   int count = 0;

@@ -3,13 +3,15 @@
 Writes beside this script:
   net.json, cifar_model.json, vgg11_bn.json   [{"name", "dtype", "shape"}, ...] in PyTorch's order
                                      (dtypes by safetensors' words: F64, F32, I64)
-  zoo.json                           {"NAME": ["ENTRY DTYPE SHAPE", ...]} of torchvision's models
+  zoo.json                           {"NAME": ["ENTRY DTYPE SHAPE", ...]} of the zoo's other models
   init.json                          {"rules", "layers"}
 
 rules, of torch.nn and of torchvision's vgg; fan_in = elements of one output's weights
 (in / groups * kh * kw), fan_out = out * kh * kw:
   Conv2d, Linear          weight and bias: uniform in (-b, b), b = 1 / sqrt(fan_in)
-  BatchNorm               weight 1, bias 0, running_mean 0, running_var 1, num_batches_tracked 0
+  ConvTranspose2d         the same, of the weight [in, out / groups, kh, kw]: fan_in = out / groups * kh
+                          * kw
+  BatchNorm, GroupNorm    weight 1, bias 0, running_mean 0, running_var 1, num_batches_tracked 0
   vgg's Conv2d            weight: normal, mean 0, std sqrt(2 / fan_out); bias 0
   vgg's Linear            weight: normal, mean 0, std 0.01; bias 0
 layers: measured in f32 after torch.manual_seed(0), one entry per parameter or buffer:
@@ -33,19 +35,9 @@ import torchvision
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 from reference import CifarModel, Net, save_json, setup  # noqa: E402
+from twins import TORCHVISION, TWINS, model as zoo_model  # noqa: E402
 
 WORDS = {torch.float64: "F64", torch.float32: "F32", torch.int64: "I64"}
-
-ZOO = ["vgg11", "vgg11_bn", "vgg13", "vgg13_bn", "vgg16", "vgg16_bn", "vgg19", "vgg19_bn", "resnet18",
-       "resnet34", "resnet50", "resnet101", "resnet152", "resnext50_32x4d", "wide_resnet50_2",
-       "densenet121", "googlenet", "mobilenet_v2", "squeezenet1_1", "alexnet"]
-
-
-def zoo_model(name):
-    # GoogLeNet's own values take minutes, and only its names are wanted.
-    return torchvision.models.get_model(
-        name, weights=None, **({"init_weights": False} if name == "googlenet" else {}))
-
 
 def entries(model):
     return [f"{k} {WORDS[v.dtype]} [{','.join(map(str, v.shape))}]"
@@ -70,12 +62,16 @@ def single_layers():
         "linear_no_bias": nn.Linear(50, 80, bias=False),
         "norm1d": nn.BatchNorm1d(7),
         "norm2d": nn.BatchNorm2d(5),
+        "transposed": nn.ConvTranspose2d(20, 30, (3, 5), stride=2),
+        "transposed_grouped": nn.ConvTranspose2d(24, 96, (2, 3), groups=4),
+        "transposed_no_bias": nn.ConvTranspose2d(60, 10, (1, 7), bias=False),
+        "group_norm": nn.GroupNorm(3, 6),
     })
 
 
 def rule(vgg, module, name):
     """(distribution, parameter) that PyTorch documents for this tensor of the module."""
-    if isinstance(module, nn.modules.batchnorm._BatchNorm):
+    if isinstance(module, (nn.modules.batchnorm._BatchNorm, nn.GroupNorm)):
         return "constant", 1.0 if name in ("weight", "running_var") else 0.0
     w = module.weight
     fan_in, fan_out = w[0].numel(), w.shape[0] * w[0, 0].numel()
@@ -120,11 +116,14 @@ if __name__ == "__main__":
         models[label] = make()
     for label in ("net", "cifar_model", "vgg11_bn"):
         save_json(HERE / f"{label}.json", names(models[label]), levels=1)
-    save_json(HERE / "zoo.json", {name: entries(zoo_model(name)) for name in ZOO}, levels=1)
+    save_json(HERE / "zoo.json", {name: entries(zoo_model(name, init_weights=False))
+                                  for name in TORCHVISION + list(TWINS)}, levels=1)
     rules = {
         "Conv2d": "weight, bias: uniform(-b, b), b = 1/sqrt(in/groups * kh * kw)",
         "Linear": "weight, bias: uniform(-b, b), b = 1/sqrt(in)",
+        "ConvTranspose2d": "weight, bias: uniform(-b, b), b = 1/sqrt(out/groups * kh * kw)",
         "BatchNorm": "weight, running_var: 1; bias, running_mean, num_batches_tracked: 0",
+        "GroupNorm": "weight: 1; bias: 0",
         "vgg Conv2d": "weight: normal(0, sqrt(2 / (out * kh * kw))); bias: 0",
         "vgg Linear": "weight: normal(0, 0.01); bias: 0",
         "vgg BatchNorm": "weight, running_var: 1; bias, running_mean, num_batches_tracked: 0",
