@@ -178,10 +178,10 @@ TEST_CASE("explain: convolutions and matrix products have formulas of their own"
     }
   }
   const std::string text = viz::explain_text(summary, "c2d");
-  CHECK(text.find("MACs             442,368\n"
+  CHECK(text.find("MACs                  442,368\n"
                   "  = N · oh · ow · out channels · (in channels / groups) · kh · kw\n"
                   "  = 1 × 32 × 32 × 16 × (3 / 1) × 3 × 3\n") != std::string::npos);
-  CHECK(text.find("Parameters       448\n  = weight + bias\n  = 16 × 3 × 3 × 3 + 16\n") !=
+  CHECK(text.find("Parameters            448\n  = weight + bias\n  = 16 × 3 × 3 × 3 + 16\n") !=
         std::string::npos);
   CHECK(viz::explain_text(summary, "CifarModel").find("  + 35,024   features\n") !=
         std::string::npos);
