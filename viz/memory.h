@@ -89,8 +89,8 @@ struct MemoryReport {
 
   // When the peak is reached first. `op` is empty when that is not inside an op.
   struct Moment {
-    Phase phase = Phase::forward;
-    std::string op;    // "conv2d_grad_weight"
+    Phase phase = Phase::forward;  // update is the optimizer's; running statistics are forward's
+    std::string op;                // "conv2d_grad_weight"
     std::string path;  // of the module that runs it, or whose gradient it is: "features.0"
     bool first_step = true;
   } at;
