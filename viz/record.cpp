@@ -7,26 +7,24 @@
 #include "engine/ops/reduce.h"
 
 namespace glassbox::viz {
+
 namespace {
 
-using Parameters = std::vector<layers::Named<Tensor>>;
-
-// Stands for the device that the model is on.
-Device meta_of(const Parameters& parameters) {
+Device meta_of(const Tensors& parameters) {
   if (parameters.empty()) return Device::meta();
-  const Device device = parameters.front().second.device();
+  const Device device = parameters.front().device();
   return device.is_meta() ? device : Device::meta(device.type());
 }
 
-DType usual_dtype(const Parameters& parameters) {
-  for (const auto& [name, tensor] : parameters) {
+DType usual_dtype(const Tensors& parameters) {
+  for (const Tensor& tensor : parameters) {
     if (is_floating(tensor.dtype())) return tensor.dtype();
   }
   return DType::f32;
 }
 
 Tensors empty_inputs(const std::vector<Shape>& inputs, const RecordOptions& options,
-                     const Parameters& parameters, Device device) {
+                     const Tensors& parameters, Device device) {
   Tensors xs;
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     Shape shape = inputs[i];
@@ -38,6 +36,11 @@ Tensors empty_inputs(const std::vector<Shape>& inputs, const RecordOptions& opti
 }
 
 }  // namespace
+
+Device detail::meta_of(layers::ModuleBase& model) { return viz::meta_of(model.parameters()); }
+DType detail::usual_dtype(layers::ModuleBase& model) {
+  return viz::usual_dtype(model.parameters());
+}
 
 void run_pass(layers::ModuleBase& model, const Tensors& inputs, bool backward) {
   if (!backward) {
@@ -68,7 +71,7 @@ Recording record(layers::ModuleBase& model, const std::vector<Shape>& inputs,
   if (options.batch < 1)
     fail(model.type_name(), cat("batch ", options.batch, " must be at least 1"));
 
-  const Parameters parameters = model.named_parameters();
+  const Tensors parameters = model.parameters();
   const Device meta = meta_of(parameters);
   Recording recording;
   recording.model = model.clone_to(meta);
@@ -93,7 +96,7 @@ Recording record(layers::ModuleBase& model, const std::vector<Shape>& inputs,
 void record_again(const Recording& recording, const std::vector<Shape>& inputs,
                   const RecordOptions& options, Recorder& recorder) {
   layers::ModuleBase& model = *recording.model;
-  const Parameters parameters = model.named_parameters();
+  const Tensors parameters = model.parameters();
   const Device meta = meta_of(parameters);
   const DeviceScope device(meta);
   const Tensors xs = empty_inputs(inputs, options, parameters, meta);
