@@ -130,7 +130,7 @@ class ModuleBase : public Scoped {
    private:
     ModuleBase& module_;
     Scope scope_;
-    bool watched_, entered_ = false, left_ = false;
+    bool watched_, entered_ = false, left_ = false, hooked_ = false;
     Tensors inputs_;
   };
 

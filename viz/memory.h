@@ -89,8 +89,8 @@ struct MemoryReport {
 
   // When the peak is reached first. `op` is empty when that is not inside an op.
   struct Moment {
-    Phase phase = Phase::forward;
-    std::string op;    // "conv2d_grad_weight"
+    Phase phase = Phase::forward;  // update is the optimizer's; running statistics are forward's
+    std::string op;                // "conv2d_grad_weight"
     std::string path;  // of the module that runs it, or whose gradient it is: "features.0"
     bool first_step = true;
   } at;
@@ -132,7 +132,7 @@ struct MeasuredMemory {
   // The process's resident set, in bytes: before, and at most during the steps. Larger than what
   // was asked for by code, stacks and blocks that serve a smaller request; empty where the system
   // does not say.
-  std::optional<std::int64_t> resident_before, resident_peak;
+  std::optional<std::int64_t> resident_before = {}, resident_peak = {};
 };
 
 // Runs the same step three times (a prediction: twice) on a copy of the model on the CPU, with

@@ -6,25 +6,20 @@
 #include "engine/graph/recorder.h"
 
 namespace glassbox::viz {
-namespace {
 
-using Parameters = std::vector<layers::Named<Tensor>>;
-
-// Stands for the device that the model is on.
-Device meta_of(const Parameters& parameters) {
+Device detail::meta_of(layers::ModuleBase& model) {
+  const Tensors parameters = model.parameters();
   if (parameters.empty()) return Device::meta();
-  const Device device = parameters.front().second.device();
+  const Device device = parameters.front().device();
   return device.is_meta() ? device : Device::meta(device.type());
 }
 
-DType usual_dtype(const Parameters& parameters) {
-  for (const auto& [name, tensor] : parameters) {
+DType detail::usual_dtype(layers::ModuleBase& model) {
+  for (const Tensor& tensor : model.parameters()) {
     if (is_floating(tensor.dtype())) return tensor.dtype();
   }
   return DType::f32;
 }
-
-}  // namespace
 
 Recording record(layers::ModuleBase& model, const std::vector<Shape>& inputs,
                  const RecordOptions& options) {
@@ -33,8 +28,8 @@ Recording record(layers::ModuleBase& model, const std::vector<Shape>& inputs,
   if (options.batch < 1)
     fail(model.type_name(), cat("batch ", options.batch, " must be at least 1"));
 
-  const Parameters parameters = model.named_parameters();
-  const Device meta = meta_of(parameters);
+  const Device meta = detail::meta_of(model);
+  const DType usual = detail::usual_dtype(model);
   Recording recording;
   recording.model = model.clone_to(meta);
   const DeviceScope device(meta);
@@ -44,7 +39,7 @@ Recording record(layers::ModuleBase& model, const std::vector<Shape>& inputs,
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     Shape shape = inputs[i];
     shape.insert(0, options.batch);
-    const DType dtype = i < options.dtypes.size() ? options.dtypes[i] : usual_dtype(parameters);
+    const DType dtype = i < options.dtypes.size() ? options.dtypes[i] : usual;
     xs.push_back(empty(shape, dtype, meta));
     const std::string name = inputs.size() == 1 ? "input" : "input" + std::to_string(i + 1);
     recorder.name_value(xs.back(), name, Role::input);

@@ -35,4 +35,11 @@ Recording record(layers::ModuleBase& model, const std::vector<Shape>& inputs,
 Graph record_forward(layers::ModuleBase& model, const std::vector<Shape>& inputs,
                      std::int64_t batch = 2);
 
+namespace detail {
+// The meta device that stands for the one that the model is on.
+Device meta_of(layers::ModuleBase& model);
+// Of inputs that nobody named a type for.
+DType usual_dtype(layers::ModuleBase& model);
+}  // namespace detail
+
 }  // namespace glassbox::viz
