@@ -132,7 +132,7 @@ struct MeasuredMemory {
   // The process's resident set, in bytes: before, and at most during the steps. Larger than what
   // was asked for by code, stacks and blocks that serve a smaller request; empty where the system
   // does not say.
-  std::optional<std::int64_t> resident_before, resident_peak;
+  std::optional<std::int64_t> resident_before = {}, resident_peak = {};
 };
 
 // Runs the same step three times (a prediction: twice) on a copy of the model on the CPU, with
