@@ -65,8 +65,8 @@ TEST_CASE("cli: help lists the verbs, and each has help of its own") {
     std::istringstream(*line) >> verb;
     verbs.push_back(verb);
   }
-  CHECK(verbs == std::vector<std::string>{"models", "summary", "diff", "graph", "train", "demo", "evaluate",
-                                          "predict", "devices", "new", "completion"});
+  CHECK(verbs == std::vector<std::string>{"models", "summary", "diff", "graph", "train", "demo",
+                                          "evaluate", "predict", "devices", "new", "completion"});
   for (const std::string& verb : verbs) {
     CAPTURE(verb);
     const CliResult own = run_cli({verb, "--help"});

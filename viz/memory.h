@@ -160,7 +160,7 @@ BatchLimit max_batch(layers::ModuleBase& model, const std::vector<Shape>& inputs
 std::string to_string(const MemoryReport& report);
 // The same, with what was measured beside it.
 std::string to_string(const MemoryReport& report, const MeasuredMemory& measured);
-// "312: 7.98 GiB of 8.00 GiB; 313 takes 8.01 GiB".
+// "312: 8,567,193,600 B of 8,589,934,592 B (8.00 GiB); 313 takes 8,594,104,320 B".
 std::string to_string(const BatchLimit& limit, std::int64_t budget);
 
 }  // namespace glassbox::viz

@@ -130,10 +130,12 @@ std::string to_string(const MemoryReport& r, const MeasuredMemory& m) {
 }
 
 std::string to_string(const BatchLimit& limit, std::int64_t budget) {
-  const std::string next = cat(limit.next, " takes ", bytes(limit.next_peak));
-  if (limit.batch == 0) return cat("0: ", next, " of ", bytes(budget));
-  return cat(limit.batch, ": ", bytes(limit.peak), " of ", bytes(budget)) +
-         (limit.next ? "; " + next : "");
+  // To the byte: the two batches often differ by less than what three digits show.
+  const auto exact = [](std::int64_t n) { return with_commas(n) + " B"; };
+  const std::string of = " of " + exact(budget) + " (" + bytes(budget) + ")";
+  const std::string next = cat(limit.next, " takes ", exact(limit.next_peak));
+  if (limit.batch == 0) return "0: " + next + of;
+  return cat(limit.batch, ": ", exact(limit.peak)) + of + (limit.next ? "; " + next : "");
 }
 
 }  // namespace glassbox::viz

@@ -309,7 +309,9 @@ void add_diff(CLI::App& app, const FindModel& find, std::function<void()>& actio
                             {.batch = a->batch});
       };
       const viz::Summary left = look(a->left), right = look(a->right);
-      const viz::Comparison comparison = viz::compare(left, right);
+      viz::Comparison comparison = viz::compare(left, right);
+      comparison.left = a->left;
+      comparison.right = a->right;
       const bool color = a->color == "always" || (a->color == "auto" && stdout_has_color());
       std::cout << comparison.to_string(a->all, color);
       if (!comparison.equal()) throw ExitWith{1};

@@ -365,8 +365,9 @@ TEST_CASE("memory: as text") {
   CHECK(inference.starts_with("CifarModel, batch 2, inference, on the CPU with 2 threads\n"));
   CHECK(inference.find("gradients") == inference.npos);
   CHECK(viz::to_string(viz::BatchLimit{312, 1000, 313, 1 << 20}, 2000) ==
-        "312: 1000 B of 1.95 KiB; 313 takes 1.00 MiB");
-  CHECK(viz::to_string(viz::BatchLimit{0, 0, 1, 3000}, 2000) == "0: 1 takes 2.93 KiB of 1.95 KiB");
+        "312: 1,000 B of 2,000 B (1.95 KiB); 313 takes 1,048,576 B");
+  CHECK(viz::to_string(viz::BatchLimit{0, 0, 1, 3000}, 2000) ==
+        "0: 1 takes 3,000 B of 2,000 B (1.95 KiB)");
 }
 
 TEST_CASE("allocator: peaks of scopes") {
