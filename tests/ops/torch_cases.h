@@ -34,10 +34,10 @@ struct Case {
   }
 };
 
-// Runs f for every case of `op`; returns how many there were.
+// Runs f for every case of `op`; returns how many there were. `part` begins the names of the files.
 template <class F>
-int for_cases(const std::string& op, const F& f) {
-  const std::string folder = GLASSBOX_TEST_DATA "/ops/";
+int for_cases(const std::string& op, const F& f, const std::string& part = "") {
+  const std::string folder = GLASSBOX_TEST_DATA "/ops/" + part;
   const io::Safetensors file = io::load_safetensors(folder + "ops.safetensors");
   const Json cases = Json::parse(std::ifstream(folder + "cases.json"));
   int count = 0;
