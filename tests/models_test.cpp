@@ -171,7 +171,9 @@ TEST_CASE("models: parameters of the zoo, and its outputs in both modes") {
                                                                  {"alexnet", 61'100'840},
                                                                  {"squeezenet1_1", 1'235'496},
                                                                  {"resnext50_32x4d", 25'028'904},
-                                                                 {"wide_resnet50_2", 68'883'240}};
+                                                                 {"wide_resnet50_2", 68'883'240},
+                                                                 {"transformer", 1'685'252},
+                                                                 {"char_rnn", 958'560}};
   const DeviceScope meta(Device::meta());
   for (const models::Entry& entry : models::zoo()) {
     const std::string name = entry.name;
@@ -186,8 +188,14 @@ TEST_CASE("models: parameters of the zoo, and its outputs in both modes") {
     CHECK(model->num_parameters() == it->second);
     for (const bool training : {true, false}) {
       model->train(training);
-      const Tensors outputs = model->call({empty(with_batch(model->usual_inputs().at(0)))});
-      CHECK(outputs.at(0).shape() == Shape{2, name == "mnist" || name == "cifar" ? 10 : 1000});
+      const std::vector<DType> types = model->usual_dtypes();
+      const Tensors outputs = model->call({empty(with_batch(model->usual_inputs().at(0)),
+                                                 types.empty() ? DType::f32 : types.at(0))});
+      const Shape want = name == "transformer" ? Shape{2, 4}
+                         : name == "char_rnn"
+                             ? Shape{2, 100, 96}
+                             : Shape{2, name == "mnist" || name == "cifar" ? 10 : 1000};
+      CHECK(outputs.at(0).shape() == want);
       CHECK(outputs.size() == (name == "googlenet" && training ? 3 : 1));
     }
   }

@@ -1,5 +1,6 @@
 #include "viz/record.h"
 
+#include <algorithm>
 #include <string>
 
 #include "engine/autograd/tape.h"
@@ -17,7 +18,7 @@ Device meta_of(const Parameters& parameters) {
   return device.is_meta() ? device : Device::meta(device.type());
 }
 
-DType usual_dtype(const Parameters& parameters) {
+DType floating_dtype(const Parameters& parameters) {
   for (const auto& [name, tensor] : parameters) {
     if (is_floating(tensor.dtype())) return tensor.dtype();
   }
@@ -40,12 +41,15 @@ Recording record(layers::ModuleBase& model, const std::vector<Shape>& inputs,
   const DeviceScope device(meta);
   const NoGrad no_grad;
   GraphRecorder recorder;
+  std::vector<DType> dtypes = model.usual_dtypes();
+  dtypes.resize(inputs.size(), floating_dtype(parameters));
+  std::copy_n(options.dtypes.begin(), std::min(inputs.size(), options.dtypes.size()),
+              dtypes.begin());
   Tensors xs;
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     Shape shape = inputs[i];
     shape.insert(0, options.batch);
-    const DType dtype = i < options.dtypes.size() ? options.dtypes[i] : usual_dtype(parameters);
-    xs.push_back(empty(shape, dtype, meta));
+    xs.push_back(empty(shape, dtypes[i], meta));
     const std::string name = inputs.size() == 1 ? "input" : "input" + std::to_string(i + 1);
     recorder.name_value(xs.back(), name, Role::input);
   }

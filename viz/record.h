@@ -15,8 +15,8 @@ namespace glassbox::viz {
 struct RecordOptions {
   // Why 2: batch norm in training mode refuses one value per channel.
   std::int64_t batch = 2;
-  // Of the inputs, in order. Those left out have the type of the model's first floating-point
-  // parameter, or f32.
+  // Of the inputs, in order. Those left out have the model's usual type, else that of its first
+  // floating-point parameter, or f32.
   std::vector<DType> dtypes = {};
 };
 

@@ -45,6 +45,9 @@ const std::vector<Entry>& zoo() {
       {"mobilenet_v2", "MobileNetV2, 3x224x224", make<MobileNetV2>},
       {"squeezenet1_1", "SqueezeNet 1.1, 3x224x224", make<SqueezeNet>},
       {"alexnet", "AlexNet, 3x224x224", make<AlexNet>},
+      {"transformer", "Transformer encoder that classifies text, 64 tokens",
+       make<TransformerClassifier>},
+      {"char_rnn", "LSTM that predicts the next character, 100 characters", make<CharRnn>},
   };
   return entries;
 }

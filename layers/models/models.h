@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "layers/models/alexnet.h"
+#include "layers/models/char_rnn.h"
 #include "layers/models/cifar.h"
 #include "layers/models/densenet.h"
 #include "layers/models/googlenet.h"
@@ -14,6 +15,7 @@
 #include "layers/models/mobilenet.h"
 #include "layers/models/resnet.h"
 #include "layers/models/squeezenet.h"
+#include "layers/models/transformer.h"
 #include "layers/models/vgg.h"
 
 namespace glassbox::models {
