@@ -27,8 +27,9 @@ namespace {
 class Listing final : public Fields {
  public:
   explicit Listing(ModuleBase& module) { module.list_fields(*this); }
-  std::vector<std::pair<std::string_view, Tensor*>> parameters, buffers;
-  std::vector<std::pair<std::string_view, ModuleBase*>> children;
+  // Why copies of the names: a module may make them up as it lists.
+  std::vector<std::pair<std::string, Tensor*>> parameters, buffers;
+  std::vector<std::pair<std::string, ModuleBase*>> children;
 
  private:
   void on_tensor(std::string_view name, Tensor& tensor, bool is_parameter) override {

@@ -95,12 +95,11 @@ StepPlan plan_step(layers::ModuleBase& model, const std::vector<Shape>& inputs,
     fail(model.type_name(), cat("batch ", options.batch, " must be at least 1"));
   }
   StepPlan plan;
-  const DType usual = usual_dtype(model);
+  const std::vector<DType> dtypes = input_dtypes(model, shapes.size(), options.dtypes);
   for (std::size_t i = 0; i < shapes.size(); ++i) {
     Shape shape = shapes[i];
     shape.insert(0, options.batch);
-    const DType dtype = i < options.dtypes.size() ? options.dtypes[i] : usual;
-    plan.inputs.push_back({shape, dtype, {}});
+    plan.inputs.push_back({shape, dtypes[i], {}});
   }
   const bool loss_matters = options.training && !options.loss_function;
   if (!loss_matters && !always) return plan;

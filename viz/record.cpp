@@ -1,5 +1,6 @@
 #include "viz/record.h"
 
+#include <algorithm>
 #include <string>
 
 #include "engine/autograd/tape.h"
@@ -23,14 +24,23 @@ DType usual_dtype(const Tensors& parameters) {
   return DType::f32;
 }
 
-Tensors empty_inputs(const std::vector<Shape>& inputs, const RecordOptions& options,
-                     const Tensors& parameters, Device device) {
+std::vector<DType> dtypes_of(layers::ModuleBase& model, std::size_t count,
+                             const std::vector<DType>& given, const Tensors& parameters) {
+  std::vector<DType> dtypes = model.usual_dtypes();
+  dtypes.resize(count, usual_dtype(parameters));
+  std::copy_n(given.begin(), std::min(count, given.size()), dtypes.begin());
+  return dtypes;
+}
+
+Tensors empty_inputs(layers::ModuleBase& model, const std::vector<Shape>& inputs,
+                     const RecordOptions& options, const Tensors& parameters, Device device) {
+  const std::vector<DType> dtypes =
+      dtypes_of(model, inputs.size(), options.dtypes, parameters);
   Tensors xs;
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     Shape shape = inputs[i];
     shape.insert(0, options.batch);
-    const DType dtype = i < options.dtypes.size() ? options.dtypes[i] : usual_dtype(parameters);
-    xs.push_back(empty(shape, dtype, device));
+    xs.push_back(empty(shape, dtypes[i], device));
   }
   return xs;
 }
@@ -38,8 +48,9 @@ Tensors empty_inputs(const std::vector<Shape>& inputs, const RecordOptions& opti
 }  // namespace
 
 Device detail::meta_of(layers::ModuleBase& model) { return viz::meta_of(model.parameters()); }
-DType detail::usual_dtype(layers::ModuleBase& model) {
-  return viz::usual_dtype(model.parameters());
+std::vector<DType> detail::input_dtypes(layers::ModuleBase& model, std::size_t count,
+                                        const std::vector<DType>& given) {
+  return dtypes_of(model, count, given, model.parameters());
 }
 
 void run_pass(layers::ModuleBase& model, const Tensors& inputs, bool backward) {
@@ -77,7 +88,7 @@ Recording record(layers::ModuleBase& model, const std::vector<Shape>& inputs,
   recording.model = model.clone_to(meta);
   const DeviceScope device(meta);
   GraphRecorder recorder;
-  const Tensors xs = empty_inputs(inputs, options, parameters, meta);
+  const Tensors xs = empty_inputs(model, inputs, options, parameters, meta);
   for (std::size_t i = 0; i < xs.size(); ++i) {
     const std::string name = xs.size() == 1 ? "input" : "input" + std::to_string(i + 1);
     recorder.name_value(xs[i], name, Role::input);
@@ -99,7 +110,7 @@ void record_again(const Recording& recording, const std::vector<Shape>& inputs,
   const Tensors parameters = model.parameters();
   const Device meta = meta_of(parameters);
   const DeviceScope device(meta);
-  const Tensors xs = empty_inputs(inputs, options, parameters, meta);
+  const Tensors xs = empty_inputs(model, inputs, options, parameters, meta);
   const RecordScope scope(recorder);
   run_pass(model, xs, options.backward);
 }
