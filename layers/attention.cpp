@@ -67,6 +67,7 @@ Tensor MultiheadAttention::heads(const Tensor& x) const {
 Tensor MultiheadAttention::attend(const Tensor& q, const Tensor& k, const Tensor& v,
                                   const AttentionMasks& masks) {
   const std::int64_t n = q.size(0), l = q.size(2), s = k.size(2);
+  const DeviceScope device(q.device());  // of the constants that masks are made of
   Tensor attn = masks.attn_mask, padding = masks.key_padding_mask;
   if (attn.defined() && attn.dim() == 3) {
     if (attn.size(0) != n * num_heads) {

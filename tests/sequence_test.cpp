@@ -10,7 +10,9 @@
 
 #include "engine/autograd/tape.h"
 #include "engine/io/safetensors.h"
+#include "engine/ops/attention.h"
 #include "engine/ops/index.h"
+#include "engine/ops/random.h"
 #include "engine/ops/reduce.h"
 #include "engine/optim/adam.h"
 #include "layers/models/models.h"
@@ -337,6 +339,31 @@ TEST_CASE("sequence: attention's graph in training and in evaluation") {
     }
     CHECK(attentions == (training ? 0 : 2));
     CHECK(dropouts == (training ? 1 + 2 * 4 : 0));
+  }
+}
+
+TEST_CASE("sequence: attention takes no memory for its probabilities, forward and backward") {
+  const Shape shape{2, 700, 4};
+  Tensor q = randn(shape), k = randn(shape), v = randn(shape);
+  for (Tensor* x : {&q, &k, &v}) x->set_requires_grad();
+  Allocator& memory = allocator(Device::cpu());
+  const std::size_t before = memory.stats().allocated;
+  memory.reset_peak();
+  sum(scaled_dot_product_attention(q, k, v, {}, {.is_causal = true})).backward();
+  const std::size_t probabilities = 2 * 700 * 700 * sizeof(float);
+  CHECK(memory.stats().peak - before < probabilities / 4);
+  CHECK(q.grad().defined());
+}
+
+TEST_CASE("sequence: masks are made on the model's device") {
+  nn::MultiheadAttention attention(6, 2, {.dropout = 0.5});
+  attention.to(Device::meta());
+  const Tensor x = empty({5, 3, 6}, DType::f32, Device::meta());
+  const nn::AttentionMasks masks{.key_padding_mask = empty({3, 5}, DType::boolean, Device::meta()),
+                                 .is_causal = true};
+  for (const bool training : {true, false}) {
+    attention.train(training);
+    CHECK(attention(x, masks).device() == Device::meta());
   }
 }
 

@@ -150,8 +150,8 @@ struct Running {
 };
 
 template <class T>
-void attend(const Problem& p, const ScoreMask<T>& mask, std::int64_t b, std::int64_t i, Ins in, Outs out,
-            T* scores) {
+void attend(const Problem& p, const ScoreMask<T>& mask, std::int64_t b, std::int64_t i, Ins in,
+            Outs out, T* scores) {
   const Tile first(p, b, i, 0);
   const T *q = in_ptr<T>(in[0]), *k = in_ptr<T>(in[1]), *v = in_ptr<T>(in[2]);
   T* const y = out_ptr<T>(out[0]) + (b * p.l + first.i0) * p.ev;

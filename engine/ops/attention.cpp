@@ -97,6 +97,7 @@ Tensor mask_grad(const ScaledDotProductAttention& op, const Saved& saved, const 
   const double scale = op.scale.value_or(1 / std::sqrt(static_cast<double>(q.shape().back())));
   Tensor scores = matmul(q, k, {.transpose_b = true}) * scale + mask;
   if (op.is_causal) {
+    const DeviceScope device(scores.device());
     const Tensor rows = reshape(arange(scores.size(-2)), {-1, 1}),
                  columns = arange(scores.size(-1));
     scores = where(ge(rows, columns), scores,
