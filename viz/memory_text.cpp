@@ -130,9 +130,12 @@ std::string to_string(const MemoryReport& r, const MeasuredMemory& m) {
 }
 
 std::string to_string(const BatchLimit& limit, std::int64_t budget) {
-  const std::string next = cat(limit.next, " takes ", bytes(limit.next_peak));
-  if (limit.batch == 0) return cat("0: ", next, " of ", bytes(budget));
-  return cat(limit.batch, ": ", bytes(limit.peak), " of ", bytes(budget)) +
+  // To the byte where rounding would hide which side of the budget a batch is on.
+  const bool near = bytes(limit.peak) == bytes(budget) || bytes(limit.next_peak) == bytes(budget);
+  const auto amount = [near](std::int64_t n) { return near ? with_commas(n) + " B" : bytes(n); };
+  const std::string next = cat(limit.next, " takes ", amount(limit.next_peak));
+  if (limit.batch == 0) return cat("0: ", next, " of ", amount(budget));
+  return cat(limit.batch, ": ", amount(limit.peak), " of ", amount(budget)) +
          (limit.next ? "; " + next : "");
 }
 

@@ -366,6 +366,8 @@ TEST_CASE("memory: as text") {
   CHECK(inference.find("gradients") == inference.npos);
   CHECK(viz::to_string(viz::BatchLimit{312, 1000, 313, 1 << 20}, 2000) ==
         "312: 1000 B of 1.95 KiB; 313 takes 1.00 MiB");
+  CHECK(viz::to_string(viz::BatchLimit{7, 1'048'570, 8, 1'048'580}, 1 << 20) ==
+        "7: 1,048,570 B of 1,048,576 B; 8 takes 1,048,580 B");
   CHECK(viz::to_string(viz::BatchLimit{0, 0, 1, 3000}, 2000) == "0: 1 takes 2.93 KiB of 1.95 KiB");
 }
 
