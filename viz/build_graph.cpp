@@ -67,27 +67,35 @@ class Builder {
 
   // --- modules ----------------------------------------------------------------------------------
 
+  // Forward and backward have frames of their own: what lies between them is inside neither.
+  static std::size_t frame_of(int call, Phase phase) {
+    return 2 * static_cast<std::size_t>(call) + (phase == Phase::forward ? 0 : 1);
+  }
+
   void count_nodes() {
-    inside_.assign(graph_.calls.size(), 0);
-    const auto count = [this](int c) {
-      for (; c >= 0; c = call(c).parent) ++inside_[static_cast<std::size_t>(c)];
+    inside_.assign(2 * graph_.calls.size(), 0);
+    const auto count = [this](int c, Phase phase) {
+      for (; c >= 0; c = call(c).parent) ++inside_[frame_of(c, phase)];
     };
     for (const Graph::Node& node : graph_.nodes) {
-      if (is_drawn(node)) count(node.call);
+      if (is_drawn(node)) count(node.call, node.phase);
     }
-    if (recording_.error) count(failed_call());
+    if (recording_.error) count(failed_call(), Phase::forward);
   }
 
   void add_clusters() {
-    cluster_of_.assign(graph_.calls.size(), -1);
-    for (std::size_t c = 0; c < graph_.calls.size(); ++c) {
-      const Graph::Call& made = graph_.calls[c];
-      if (made.parent < 0) continue;  // the model is the whole drawing
-      const int outer = cluster_of_[static_cast<std::size_t>(made.parent)];
-      cluster_of_[c] = outer;
-      if (inside_[c] < 2) continue;
-      cluster_of_[c] = static_cast<int>(diagram_.clusters.size());
-      diagram_.clusters.push_back({made.path, made.type, outer, made.repeat + 1});
+    cluster_of_.assign(inside_.size(), -1);
+    for (const Phase phase : {Phase::forward, Phase::backward}) {
+      for (std::size_t c = 0; c < graph_.calls.size(); ++c) {
+        const Graph::Call& made = graph_.calls[c];
+        if (made.parent < 0) continue;  // the model is the whole drawing
+        const std::size_t frame = frame_of(static_cast<int>(c), phase);
+        const int outer = cluster_of_[frame_of(made.parent, phase)];
+        cluster_of_[frame] = outer;
+        if (inside_[frame] < 2) continue;
+        cluster_of_[frame] = static_cast<int>(diagram_.clusters.size());
+        diagram_.clusters.push_back({made.path, made.type, outer, made.repeat + 1, phase});
+      }
     }
   }
 
@@ -95,7 +103,7 @@ class Builder {
     if (c < 0) return;
     node.module = call(c).path;
     node.call = call(c).repeat + 1;
-    node.cluster = cluster_of_[static_cast<std::size_t>(c)];
+    node.cluster = cluster_of_[frame_of(c, node.phase)];
     node.shared = shared_.contains(call(c).module);
   }
 
@@ -277,7 +285,7 @@ class Builder {
   std::unordered_set<int> owned_;              // values that are some module's tensors
   std::unordered_set<const Scoped*> shared_;
   std::unordered_set<int> counted_;       // parameters
-  std::vector<int> inside_, cluster_of_;  // by call
+  std::vector<int> inside_, cluster_of_;  // by frame_of
   Diagram diagram_;
 };
 

@@ -53,14 +53,17 @@ std::string range_of(std::int64_t low, std::int64_t high) {
 Attr common(const Attr& a, const Attr& b) {
   const auto *x = std::get_if<std::vector<std::int64_t>>(&a.value),
              *y = std::get_if<std::vector<std::int64_t>>(&b.value);
-  const auto *m = std::get_if<std::int64_t>(&a.value), *n = std::get_if<std::int64_t>(&b.value);
-  if (m && n) return {a.name, range_of(std::min(*m, *n), std::max(*m, *n))};
-  if (!x || !y || x->size() != y->size())
-    return {a.name, to_string(a.value) + "–" + to_string(b.value)};
+  if (a.name != "channels" || !x || !y || x->size() != y->size()) {
+    const bool is_kernel = a.name == "kernel_size";
+    const auto text = [is_kernel](const Attr& attr) {
+      return is_kernel ? sizes_text(attr, "×") : to_string(attr.value);
+    };
+    return {a.name, text(a) + "–" + text(b)};
+  }
   std::string text;
   for (std::size_t i = 0; i < x->size(); ++i) {
     const auto [low, high] = std::minmax((*x)[i], (*y)[i]);
-    text += (i ? a.name == "channels" ? " → " : "×" : "") + range_of(low, high);
+    text += (i ? " → " : "") + range_of(low, high);
   }
   return {a.name, text};
 }

@@ -56,11 +56,13 @@ struct Diagram {
         {};  // of merged repetitions: the first and the last, if they differ
     bool failed = false;
   };
-  // A frame around nodes: one call of a module that has more than one node inside.
+  // A frame around nodes: one call of a module that has more than one node of that phase inside.
+  // A parent comes before its children.
   struct Cluster {
     std::string path, type;  // "layer1.0", "Bottleneck"
     int parent = -1;
-    int call = 1;  // which call of the module
+    int call = 1;                  // which call of the module
+    Phase phase = Phase::forward;  // that of the nodes inside; backward stands for update too
   };
 
   std::string model;        // "ResNet"

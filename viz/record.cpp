@@ -35,8 +35,7 @@ std::vector<DType> dtypes_of(layers::ModuleBase& model, std::size_t count,
 
 Tensors empty_inputs(layers::ModuleBase& model, const std::vector<Shape>& inputs,
                      const RecordOptions& options, const Tensors& parameters, Device device) {
-  const std::vector<DType> dtypes =
-      dtypes_of(model, inputs.size(), options.dtypes, parameters);
+  const std::vector<DType> dtypes = dtypes_of(model, inputs.size(), options.dtypes, parameters);
   Tensors xs;
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     Shape shape = inputs[i];
