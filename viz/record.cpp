@@ -6,6 +6,7 @@
 #include "engine/autograd/tape.h"
 #include "engine/ops/pointwise.h"
 #include "engine/ops/reduce.h"
+#include "engine/optim/sgd.h"
 
 namespace glassbox::viz {
 
@@ -34,8 +35,7 @@ std::vector<DType> dtypes_of(layers::ModuleBase& model, std::size_t count,
 
 Tensors empty_inputs(layers::ModuleBase& model, const std::vector<Shape>& inputs,
                      const RecordOptions& options, const Tensors& parameters, Device device) {
-  const std::vector<DType> dtypes =
-      dtypes_of(model, inputs.size(), options.dtypes, parameters);
+  const std::vector<DType> dtypes = dtypes_of(model, inputs.size(), options.dtypes, parameters);
   Tensors xs;
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     Shape shape = inputs[i];
@@ -43,6 +43,20 @@ Tensors empty_inputs(layers::ModuleBase& model, const std::vector<Shape>& inputs
     xs.push_back(empty(shape, dtypes[i], device));
   }
   return xs;
+}
+
+// As run_pass, and the step where one is asked for. The optimizer is made before anybody watches.
+void run_watched(layers::ModuleBase& model, const Tensors& xs, const RecordOptions& options,
+                 Recorder& recorder) {
+  Tensors trained;
+  for (const Tensor& p : options.step ? model.parameters() : Tensors()) {
+    if (p.requires_grad()) trained.push_back(p);
+  }
+  std::optional<optim::SGD> optimizer;
+  if (!trained.empty()) optimizer.emplace(trained);
+  const RecordScope scope(recorder);
+  run_pass(model, xs, options.backward || options.step);
+  if (optimizer) optimizer->step();
 }
 
 }  // namespace
@@ -94,8 +108,7 @@ Recording record(layers::ModuleBase& model, const std::vector<Shape>& inputs,
     recorder.name_value(xs[i], name, Role::input);
   }
   try {
-    const RecordScope scope(recorder);
-    run_pass(*recording.model, xs, options.backward);
+    run_watched(*recording.model, xs, options, recorder);
   } catch (...) {
     recording.error = std::current_exception();
     if (!recorder.failures().empty()) recording.failure = recorder.failures().back();
@@ -111,8 +124,7 @@ void record_again(const Recording& recording, const std::vector<Shape>& inputs,
   const Device meta = meta_of(parameters);
   const DeviceScope device(meta);
   const Tensors xs = empty_inputs(model, inputs, options, parameters, meta);
-  const RecordScope scope(recorder);
-  run_pass(model, xs, options.backward);
+  run_watched(model, xs, options, recorder);
 }
 
 Graph record_forward(layers::ModuleBase& model, const std::vector<Shape>& inputs,

@@ -21,6 +21,8 @@ struct RecordOptions {
   std::vector<DType> dtypes = {};
   // Record the gradients of the outputs' sum too. What that sum takes is outside every call.
   bool backward = false;
+  // And an update of the parameters that have one, by plain SGD.
+  bool step = false;
 };
 
 struct Recording {

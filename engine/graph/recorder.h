@@ -86,6 +86,7 @@ class GraphRecorder final : public Recorder {
     std::string op, message;
     std::vector<int> inputs;
     int call = -1;
+    std::string kind;
   };
   const std::vector<Failure>& failures() const { return failures_; }
 
