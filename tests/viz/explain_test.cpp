@@ -142,9 +142,9 @@ int check_explanations(const viz::Summary& summary, std::set<std::string>& title
 TEST_CASE("explain: the printed terms give the printed figures") {
   std::set<std::string> titles;
   const DeviceScope meta(Device::meta());
-  for (const std::string name : {"cifar", "mnist", "resnet18", "googlenet", "mobilenet_v2",
-                                 "alexnet", "unet", "siamese", "autoencoder", "mlp", "transformer",
-                                 "char_rnn"}) {
+  for (const std::string name :
+       {"cifar", "mnist", "resnet18", "googlenet", "mobilenet_v2", "alexnet", "unet", "siamese",
+        "autoencoder", "mlp", "transformer", "char_rnn"}) {
     CAPTURE(name);
     const auto entry =
         std::ranges::find_if(models::zoo(), [&](const auto& e) { return e.name == name; });

@@ -84,6 +84,7 @@ TEST_CASE("memory: the prediction is what the allocator is asked for") {
     compare_all(*from_zoo("mnist"), {{1, 28, 28}}, {1, 8}, {"adamw", ""});
   }
   SUBCASE("resnet18") { compare(*from_zoo("resnet18"), {{3, 64, 64}}, {2, 2, "sgd"}); }
+  SUBCASE("transformer") { compare_all(*from_zoo("transformer"), {{64}}, {1, 3}, {"adam", ""}); }
   SUBCASE("two inputs, two outputs") {
     Siamese model;
     compare_all(model, {{3, 20, 24}, {3, 16, 16}}, {2, 7}, {"sgd", ""});
@@ -98,6 +99,10 @@ TEST_CASE("memory: larger models" * doctest::test_suite("slow")) {
   }
   SUBCASE("vgg11_bn") { compare_all(*from_zoo("vgg11_bn"), {{3, 32, 32}}, {2, 5}); }
   SUBCASE("densenet121") { compare_all(*from_zoo("densenet121"), {{3, 64, 64}}, {2, 3}); }
+  SUBCASE("char_rnn") { compare_all(*from_zoo("char_rnn"), {{20}}, {2, 5}, {"adam", ""}); }
+  SUBCASE("unet, with transposed convolutions") {
+    compare_all(*from_zoo("unet"), {{3, 32, 32}}, {1, 2}, {"sgd", ""});
+  }
   SUBCASE("googlenet, with three outputs") {
     compare_all(*from_zoo("googlenet"), {{3, 96, 96}}, {2, 3}, {"sgd", ""});
   }

@@ -110,8 +110,8 @@ TEST_CASE("summary: totals of the zoo beside torch, torchinfo and fvcore") {
     // PyTorch counts multiply-adds twice and nothing else.
     CHECK(2 * training.totals.macs.at(1) == theirs["flop_counter"]["forward"].get<double>());
     CHECK(flop_counter_backward(training) == theirs["flop_counter"]["backward"].get<double>());
-    const bool differs = entry.name == "resnext50_32x4d" || entry.name == "mobilenet_v2" ||
-                         entry.name == "char_rnn";
+    const bool differs =
+        entry.name == "resnext50_32x4d" || entry.name == "mobilenet_v2" || entry.name == "char_rnn";
     CHECK((2 * training.totals.macs_backward.at(1) ==
            theirs["flop_counter"]["backward"].get<double>()) == !differs);
     CHECK(training.totals.macs.fixed == 0);
@@ -125,7 +125,8 @@ TEST_CASE("summary: totals of the zoo beside torch, torchinfo and fvcore") {
     const viz::Summary evaluation = viz::summary(*model);
     CHECK(torchinfo(evaluation).mult_adds == theirs["torchinfo"]["mult_adds"].get<double>());
     CHECK(torchinfo(evaluation).parameters == parameters);
-    if (theirs.contains("fvcore")) CHECK(fvcore_total(evaluation) == theirs["fvcore"].get<double>());
+    if (theirs.contains("fvcore"))
+      CHECK(fvcore_total(evaluation) == theirs["fvcore"].get<double>());
     if (theirs.contains("flop_counter_evaluation")) {
       const viz::Summary both = viz::summary(*model, {}, {.backward = true});
       const nlohmann::json& counted = theirs["flop_counter_evaluation"];
