@@ -7,5 +7,5 @@ using namespace glassbox;
 
 int main() {
   models::CifarModel model;
-  std::cout << viz::to_dot(viz::record_forward(model, {model.input_shape()}));
+  std::cout << viz::to_dot(viz::build_graph(model, {}, {}));
 }

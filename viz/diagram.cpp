@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "viz/fold.h"
+#include "viz/titles.h"
 
 namespace glassbox::viz {
 namespace {
@@ -18,28 +19,11 @@ const Attr* find_attr(const Attrs& attrs, std::string_view name) {
   return at == attrs.end() ? nullptr : &*at;
 }
 
-// "3×3"; what is not a list as it is written.
-std::string sizes_text(const Attr& attr, std::string_view separator) {
-  const auto* sizes = std::get_if<std::vector<std::int64_t>>(&attr.value);
-  if (!sizes) return to_string(attr.value);
-  std::string text;
-  for (std::size_t i = 0; i < sizes->size(); ++i)
-    text += cat(i ? separator : std::string_view(), (*sizes)[i]);
-  return text;
-}
-
 std::string own_title(const Node& node) {
   std::string text = node.op;
-  if (const Attr* kernel = find_attr(node.attrs, "kernel_size"))
-    text += " " + sizes_text(*kernel, "×");
-  std::string channels;
-  if (const Attr* attr = find_attr(node.attrs, "channels");
-      attr && !std::get_if<bool>(&attr->value))
-    channels = sizes_text(*attr, " → ");
-  const Attr *in = find_attr(node.attrs, "in_features"),
-             *out = find_attr(node.attrs, "out_features");
-  if (in && out) channels = to_string(in->value) + " → " + to_string(out->value);
-  if (!channels.empty()) text += (text == node.op ? " " : ", ") + channels;
+  if (const std::string kernel = kernel_of(node.attrs); !kernel.empty()) text += " " + kernel;
+  if (const std::string channels = channels_of(node.attrs); !channels.empty())
+    text += (text == node.op ? " " : ", ") + channels;
   if (const Attr* stride = find_attr(node.attrs, "stride"); stride && !stride->is_default)
     text += " /" + to_string(stride->value);
   return text;
@@ -54,9 +38,8 @@ Attr common(const Attr& a, const Attr& b) {
   const auto *x = std::get_if<std::vector<std::int64_t>>(&a.value),
              *y = std::get_if<std::vector<std::int64_t>>(&b.value);
   if (a.name != "channels" || !x || !y || x->size() != y->size()) {
-    const bool is_kernel = a.name == "kernel_size";
-    const auto text = [is_kernel](const Attr& attr) {
-      return is_kernel ? sizes_text(attr, "×") : to_string(attr.value);
+    const auto text = [](const Attr& attr) {
+      return attr.name == "kernel_size" ? kernel_of({attr}) : to_string(attr.value);
     };
     return {a.name, text(a) + "–" + text(b)};
   }

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <string_view>
-#include <unordered_set>
 #include <vector>
 
 #include "viz/calls.h"
@@ -12,7 +11,7 @@
 namespace glassbox::viz {
 namespace {
 
-using detail::Event;
+using Node = Diagram::Node;
 
 struct Ink {
   std::string_view fill, line;
@@ -84,44 +83,48 @@ std::string font(std::string_view attributes, const std::string& html) {
 
 class Drawing {
  public:
-  Drawing(const Graph& graph, const DotOptions& options)
-      : graph_(graph),
+  Drawing(const Diagram& diagram, const DotOptions& options)
+      : diagram_(diagram),
         options_(options),
-        names_(graph.node_names()),
-        events_(detail::events_of(graph)) {
-    for (const Graph::Call& call : graph_.calls)
-      owned_.insert(call.tensors.begin(), call.tensors.end());
-    if (!graph_.inputs.empty() && options_.symbolic_batch) {
-      const Shape& shape = value(graph_.inputs[0]).spec.shape;
-      if (shape.rank() > 0) batch_ = shape[0];
+        inside_(diagram.clusters.size()),
+        children_(diagram.clusters.size()),
+        first_(diagram.clusters.size(), -1),
+        drawn_(diagram.clusters.size(), false) {
+    for (std::size_t n = 0; n < diagram.nodes.size(); ++n) {
+      int c = diagram.nodes[n].cluster;
+      if (c >= 0) inside_[static_cast<std::size_t>(c)].push_back(static_cast<int>(n));
+      // A cluster in which nothing is left has no first node, and is nobody's child.
+      for (; c >= 0 && first_[static_cast<std::size_t>(c)] < 0; c = cluster(c).parent) {
+        first_[static_cast<std::size_t>(c)] = static_cast<int>(n);
+        if (cluster(c).parent >= 0)
+          children_[static_cast<std::size_t>(cluster(c).parent)].push_back(c);
+      }
     }
   }
 
   std::string text() {
     head();
-    for (std::size_t i = 0; i < graph_.inputs.size(); ++i) {
-      terminal(input_id(i), name_of_input(i), "");
+    for (const Node& node : diagram_.nodes) {
+      if (options_.frames && node.cluster >= 0) {
+        frame(outermost(node.cluster));
+      } else {
+        box(node);
+      }
     }
-    // The model's own frame is the whole drawing, and its name the title.
-    const std::vector<Event>& outer = events_.back();
-    const bool one_model = outer.size() == 1 && outer[0].is_call;
-    body(one_model ? events_[static_cast<std::size_t>(outer[0].index)] : outer, "");
-    for (std::size_t i = 0; i < graph_.outputs.size(); ++i) {
-      terminal(output_id(i), output_name(i), shape_of(graph_.outputs[i]));
-    }
-    edges();
+    for (const Diagram::Edge& edge : diagram_.edges) draw(edge);
     return text_ + "}\n";
   }
 
  private:
-  const Graph::Value& value(int v) const { return graph_.values[static_cast<std::size_t>(v)]; }
-  const Graph::Call& call_of(int c) const { return graph_.calls[static_cast<std::size_t>(c)]; }
-  const Graph::Node& node(int n) const { return graph_.nodes[static_cast<std::size_t>(n)]; }
+  const Diagram::Cluster& cluster(int c) const {
+    return diagram_.clusters[static_cast<std::size_t>(c)];
+  }
+  const Node& node(int n) const { return diagram_.nodes[static_cast<std::size_t>(n)]; }
 
   void line(const std::string& text) { text_ += std::string(2 * depth_, ' ') + text + "\n"; }
 
   void head() {
-    text_ = "digraph " + quoted(graph_.name) + " {\n";
+    text_ = "digraph " + quoted(diagram_.model) + " {\n";
     depth_ = 1;
     line(std::string("rankdir=") + (options_.direction == Direction::top_down ? "TB" : "LR"));
     line(
@@ -136,95 +139,94 @@ class Drawing {
     line(
         "edge [color=\"#707070\", arrowsize=0.6, fontname=\"Helvetica,Arial,sans-serif\", "
         "fontsize=9, fontcolor=\"#606060\"]");
-    if (!graph_.name.empty()) line("label=<<b>" + escaped(graph_.name) + "</b>>");
+    if (!diagram_.model.empty()) line("label=<<b>" + escaped(diagram_.model) + "</b>>");
   }
 
-  // --- inputs and outputs -----------------------------------------------------------------------
+  // --- frames -----------------------------------------------------------------------------------
 
-  std::string name_of_input(std::size_t i) const {
-    const std::string& name = value(graph_.inputs[i]).name;
-    if (!name.empty()) return name;
-    return graph_.inputs.size() == 1 ? "input" : "input" + std::to_string(i + 1);
-  }
-  std::string input_id(std::size_t i) const { return "@" + name_of_input(i); }
-  std::string output_name(std::size_t i) const {
-    return graph_.outputs.size() == 1 ? "output" : "output" + std::to_string(i + 1);
-  }
-  std::string output_id(std::size_t i) const { return "@" + output_name(i); }
-
-  void terminal(const std::string& id, const std::string& name, const std::string& below) {
-    std::string label = "<b>" + escaped(name) + "</b>";
-    if (!below.empty()) label += "<br/>" + font("point-size=\"9\" color=\"#606060\"", below);
-    line(quoted(id) + " [label=<" + label +
-         ">, color=\"#222222\", fillcolor=\"#FFFFFF\", penwidth=1.6]");
+  int outermost(int c) const {
+    while (cluster(c).parent >= 0) c = cluster(c).parent;
+    return c;
   }
 
-  // --- ops and frames ---------------------------------------------------------------------------
+  // " (2nd call)", where the repetition begins.
+  static std::string again(int call, int call_around) {
+    return call > 1 && call != call_around ? " (" + ordinal(call) + " call)" : "";
+  }
 
-  void body(const std::vector<Event>& events, const std::string& path) {
-    for (const Event& event : events) {
-      if (event.is_call) {
-        frame(event.index, path);
-      } else {
-        box(event.index, "");
-      }
+  void frame(int c) {
+    if (drawn_[static_cast<std::size_t>(c)]) return;
+    drawn_[static_cast<std::size_t>(c)] = true;
+    const Diagram::Cluster& made = cluster(c);
+    const Diagram::Cluster outer = made.parent < 0 ? Diagram::Cluster() : cluster(made.parent);
+    std::string name = detail::relative_path(made.path, outer.path) + again(made.call, outer.call);
+    std::string id = made.path + (made.call > 1 ? "#" + std::to_string(made.call) : "");
+    if (made.phase != Phase::forward) {
+      id += " backward";
+      if (outer.phase != made.phase) name += " (backward)";
     }
-  }
-
-  void frame(int index, const std::string& outer_path) {
-    const Graph::Call& call = call_of(index);
-    const std::vector<Event>& events = events_[static_cast<std::size_t>(index)];
-    // Said once, where the repetition begins.
-    const bool inner = call.parent >= 0 && call_of(call.parent).repeat == call.repeat;
-    const std::string again =
-        call.repeat > 0 && !inner ? " (" + ordinal(call.repeat + 1) + " call)" : "";
-    if (detail::is_one_op(events)) return box(events[0].index, call.path + again);
-    if (!options_.frames || !shows_anything(index)) return body(events, call.path);
-    const std::string name = detail::relative_path(call.path, outer_path) + again;
-    const std::string id =
-        call.path + (call.repeat > 0 ? "#" + std::to_string(call.repeat + 1) : "");
     line("subgraph " + quoted("cluster_" + id) + " {");
     ++depth_;
     // Two short lines in the corner: an edge enters in the middle.
     constexpr std::string_view end = "<br align=\"left\"/>";
     const std::string label =
         cat("<b>", escaped(name), "</b>", end,
-            font("point-size=\"9\" color=\"#707070\"", escaped(call.type)), end);
+            font("point-size=\"9\" color=\"#707070\"", escaped(made.type)), end);
     const bool even = depth_ % 2 == 0;
     line("graph [label=<" + label + ">, fontsize=10, style=\"rounded,filled\", fillcolor=\"" +
          (even ? "#F7F8FA" : "#EEF1F5") + "\", color=\"#C3CAD3\", penwidth=1, margin=10]");
-    body(events, call.path);
+    // In order of execution: own nodes, and frames where their first node runs.
+    std::vector<std::pair<int, int>> content;  // node, frame
+    for (const int n : inside_[static_cast<std::size_t>(c)]) content.emplace_back(n, -1);
+    for (const int below : children_[static_cast<std::size_t>(c)])
+      content.emplace_back(first_[static_cast<std::size_t>(below)], below);
+    std::ranges::sort(content);
+    for (const auto& [n, inner] : content) inner < 0 ? box(node(n)) : frame(inner);
     --depth_;
     line("}");
   }
 
-  bool shows_anything(int call) const {
-    return std::ranges::any_of(events_[static_cast<std::size_t>(call)], [this](const Event& event) {
-      return !event.is_call || shows_anything(event.index);
-    });
-  }
+  // --- nodes ------------------------------------------------------------------------------------
 
-  void box(int index, const std::string& path) {
-    const Graph::Node& n = node(index);
-    std::string label = escaped(n.op.kind());
-    if (const std::string kernel = kernel_of(graph_, n); !kernel.empty())
-      label += " " + escaped(kernel);
-    label = "<b>" + label + "</b>";
+  void box(const Node& node) {
+    if (node.kind != Node::Kind::op) return terminal(node);
+    const bool is_plain = node.parts.empty() && node.name.empty();
+    std::string title = is_plain ? node.op : title_of(node);
+    if (const std::string kernel = kernel_of(node.attrs); is_plain && !kernel.empty())
+      title += " " + kernel;
+    if (node.repeat > 1) title += " ×" + std::to_string(node.repeat);
+    std::string label = "<b>" + escaped(title) + "</b>";
 
-    std::vector<std::string> facts = options_of(graph_, n);
-    if (const std::string channels = channels_of(graph_, n); !channels.empty()) {
-      facts.insert(facts.begin(), channels);
+    std::vector<std::string> facts, from;
+    if (is_plain) {
+      facts = options_of(node.attrs);
+      if (const std::string channels = channels_of(node.attrs); !channels.empty())
+        facts.insert(facts.begin(), channels);
     }
     label += row_of(facts, "point-size=\"9\"");
-    std::vector<std::string> from;
-    if (!path.empty()) from.push_back(path);
-    if (const std::int64_t parameters = parameters_of(n))
-      from.push_back(with_commas(parameters) + " parameters");
+    const Diagram::Cluster around = node.cluster < 0 ? Diagram::Cluster() : cluster(node.cluster);
+    if (!node.module.empty() && node.module != around.path)
+      from.push_back(node.module + again(node.call, around.call));
+    if (node.parameters > 0) from.push_back(with_commas(node.parameters) + " parameters");
     label += row_of(from, "point-size=\"8\" color=\"#606060\"");
+    if (!node.failure.empty())
+      label += row_of({node.failure}, "point-size=\"9\" color=\"#B00020\"");
 
-    const Ink ink = ink_of(n.op.kind());
-    line(quoted(names_[static_cast<std::size_t>(index)]) + " [label=<" + label + ">, fillcolor=\"" +
-         std::string(ink.fill) + "\", color=\"" + std::string(ink.line) + "\"]");
+    const Ink ink = node.failure.empty() ? ink_of(node.op) : Ink{"#FDECEA", "#B00020"};
+    line(quoted(node.id) + " [label=<" + label + ">, fillcolor=\"" + std::string(ink.fill) +
+         "\", color=\"" + std::string(ink.line) + "\"]");
+  }
+
+  void terminal(const Node& node) {
+    if (node.id.starts_with("@constant")) {
+      return line(quoted(node.id) +
+                  " [label=\"constant\", color=\"#808080\", style=\"rounded,dashed\"]");
+    }
+    std::string label = "<b>" + escaped(node.name) + "</b>";
+    if (node.kind == Node::Kind::output && !node.inputs.empty())
+      label += "<br/>" + font("point-size=\"9\" color=\"#606060\"", shape_of(node.inputs[0]));
+    line(quoted(node.id) + " [label=<" + label +
+         ">, color=\"#222222\", fillcolor=\"#FFFFFF\", penwidth=1.6]");
   }
 
   static std::string row_of(const std::vector<std::string>& facts, std::string_view look) {
@@ -233,80 +235,38 @@ class Drawing {
     return text.empty() ? "" : "<br/>" + font(look, text);
   }
 
-  std::int64_t parameters_of(const Graph::Node& n) const {
-    std::int64_t count = 0;
-    for (const int v : n.inputs) {
-      if (v >= 0 && value(v).role == Role::parameter) count += value(v).spec.numel();
-    }
-    return count;
-  }
-
   // --- edges ------------------------------------------------------------------------------------
 
-  void edges() {
-    for (std::size_t i = 0; i < graph_.nodes.size(); ++i) {
-      if (!is_shown(graph_, graph_.nodes[i])) continue;
-      std::unordered_set<int> drawn;
-      for (const int v : graph_.nodes[i].inputs) {
-        if (v >= 0 && drawn.insert(v).second) edge(v, names_[i]);
-      }
-    }
-    for (std::size_t i = 0; i < graph_.outputs.size(); ++i) edge(graph_.outputs[i], output_id(i));
+  void draw(const Diagram::Edge& edge) {
+    std::string label = shape_of(edge.tensor);
+    if (edge.range.size() == 2) label = shape_of(edge.range[0]) + " … " + shape_of(edge.range[1]);
+    line(quoted(node(edge.from).id) + " -> " + quoted(node(edge.to).id) + " [label=\" " + label +
+         " \"" + (edge.failed ? ", color=\"#B00020\", penwidth=2" : "") + "]");
   }
 
-  void edge(int v, const std::string& to) {
-    const std::string from = source_of(v);
-    if (from.empty()) return;
-    line(quoted(from) + " -> " + quoted(to) + " [label=\" " + shape_of(v) + " \"]");
-  }
-
-  // The id of the node that a value comes from; "" for parameters, buffers and what is not shown.
-  std::string source_of(int v) {
-    const Graph::Value& from = value(v);
-    if (is_state(graph_, v)) return "";
-    if (from.producer >= 0) {
-      return is_shown(graph_, node(from.producer)) ? names_[static_cast<std::size_t>(from.producer)]
-                                                   : "";
-    }
-    const auto input = std::ranges::find(graph_.inputs, v);
-    if (input != graph_.inputs.end()) {
-      return input_id(static_cast<std::size_t>(input - graph_.inputs.begin()));
-    }
-    if (from.role != Role::input || owned_.contains(v)) return "";
-    // A tensor from outside that no module lists.
-    const std::string id = "@constant" + std::to_string(v);
-    if (constants_.insert(v).second) {
-      line(quoted(id) + " [label=\"constant\", color=\"#808080\", style=\"rounded,dashed\"]");
-    }
-    return id;
-  }
-
-  std::string shape_of(int v) const {
-    const Spec& spec = value(v).spec;
-    if (spec.shape.rank() == 0) return "scalar";
+  std::string shape_of(const TensorInfo& tensor) const {
+    if (tensor.dims.empty()) return "scalar";
     std::string text;
-    for (int d = 0; d < spec.shape.rank(); ++d) {
-      if (d) text += "×";
-      text += d == 0 && spec.shape[d] == batch_ ? "N" : std::to_string(spec.shape[d]);
+    for (const Dim& dim : tensor.dims) {
+      const std::string one = viz::to_string(TensorInfo{{dim}, tensor.dtype}, diagram_.batch);
+      text += (text.empty() ? "" : "×") + one.substr(1, one.size() - 2);
     }
-    return spec.dtype == DType::f32 ? text : text + " " + std::string(name_of(spec.dtype));
+    return tensor.dtype == DType::f32 ? text : text + " " + std::string(name_of(tensor.dtype));
   }
 
-  const Graph& graph_;
+  const Diagram& diagram_;
   const DotOptions& options_;
-  const std::vector<std::string> names_;
-  const std::vector<std::vector<Event>> events_;
-  std::unordered_set<int> owned_;      // values that are some module's parameters and buffers
-  std::unordered_set<int> constants_;  // values drawn as such
-  std::int64_t batch_ = -1;
+  std::vector<std::vector<int>> inside_, children_;  // nodes and clusters, by cluster
+  std::vector<int> first_;                           // node inside, by cluster
+  std::vector<bool> drawn_;                          // clusters
   std::size_t depth_ = 0;
   std::string text_;
 };
 
 }  // namespace
 
-std::string to_dot(const Graph& graph, const DotOptions& options) {
-  return Drawing(graph, options).text();
+std::string to_dot(const Diagram& diagram, const DotOptions& options) {
+  return Drawing(diagram, options).text();
 }
 
 }  // namespace glassbox::viz

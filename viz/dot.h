@@ -1,10 +1,9 @@
-// DOT text of a recording, for Graphviz and whatever else reads it: the ops of the forward pass
-// with what they are set to, the shapes between them, one frame per module. The text depends on the
-// model and its inputs alone.
+// DOT text of a diagram, for Graphviz and whatever else reads it: the ops with what they are set
+// to, the shapes between them, one frame per module. The text depends on the diagram alone.
 #pragma once
 #include <string>
 
-#include "engine/graph/graph.h"
+#include "viz/diagram.h"
 
 namespace glassbox::viz {
 
@@ -13,13 +12,10 @@ enum class Direction { top_down, left_right };
 struct DotOptions {
   Direction direction = Direction::top_down;
   bool frames = true;  // around the ops of each module that runs more than one
-  // Leading sizes equal to that of the graph's first input are written N.
-  bool symbolic_batch = true;
 };
 
-// Ids are stable: "features.0/conv2d" for an op, "@input", "@output". Parameters are no nodes;
-// their count stands in the box of the op that reads them. Updates of running statistics are left
-// out.
-std::string to_dot(const Graph& graph, const DotOptions& options = {});
+// Ids are the diagram's: "features.0/conv2d" for an op, "@input", "@output". Of a folded node the
+// title of its parts and their number are written; what failed is red, with the message.
+std::string to_dot(const Diagram& diagram, const DotOptions& options = {});
 
 }  // namespace glassbox::viz

@@ -28,8 +28,10 @@ const std::vector<std::int64_t>* sizes_in(const Attr& attr) {
   return std::get_if<std::vector<std::int64_t>>(&attr.value);
 }
 
-// Input and output channels. Dropout's option of that name is a flag.
-bool is_channels(const Attr& attr) { return attr.name == "channels" && sizes_in(attr); }
+// Input and output channels, or ranges of them. Dropout's option of that name is a flag.
+bool is_channels(const Attr& attr) {
+  return attr.name == "channels" && !std::holds_alternative<bool>(attr.value);
+}
 
 Attrs attrs_of(const Graph& graph, const Graph::Node& node) {
   return node.op.attrs(graph.in_specs(node));
@@ -100,8 +102,8 @@ bool is_state(const Graph& graph, int value) {
   return (v.producer >= 0 && is_update(v.producer)) || std::ranges::any_of(v.readers, is_update);
 }
 
-std::string kernel_of(const Graph& graph, const Graph::Node& node) {
-  for (const Attr& attr : attrs_of(graph, node)) {
+std::string kernel_of(const Attrs& attrs) {
+  for (const Attr& attr : attrs) {
     if (attr.name != kernel_name) continue;
     if (const auto* sizes = sizes_in(attr)) return joined(*sizes, "×");
     return to_string(attr.value);
@@ -109,19 +111,22 @@ std::string kernel_of(const Graph& graph, const Graph::Node& node) {
   return "";
 }
 
-std::string channels_of(const Graph& graph, const Graph::Node& node) {
+std::string channels_of(const Attrs& attrs) {
   std::string text;
-  for (const Attr& attr : attrs_of(graph, node)) {
-    if (is_channels(attr)) return joined(*sizes_in(attr), " → ");
+  for (const Attr& attr : attrs) {
+    if (is_channels(attr)) {
+      const auto* sizes = sizes_in(attr);
+      return sizes ? joined(*sizes, " → ") : to_string(attr.value);
+    }
     if (attr.name == "in_features") text = to_string(attr.value);
     if (attr.name == "out_features") text += " → " + to_string(attr.value);
   }
   return text;
 }
 
-std::vector<std::string> options_of(const Graph& graph, const Graph::Node& node) {
+std::vector<std::string> options_of(const Attrs& attrs) {
   std::vector<std::string> options;
-  for (const Attr& attr : attrs_of(graph, node)) {
+  for (const Attr& attr : attrs) {
     if (attr.is_default || is_in(said_elsewhere, attr.name) || is_channels(attr)) continue;
     if (const bool* flag = std::get_if<bool>(&attr.value)) {
       options.push_back((*flag ? "" : "no ") + spaced(attr.name));

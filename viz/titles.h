@@ -18,12 +18,12 @@ std::vector<int> shown_outputs(const Graph& graph, const Graph::Node& node);
 bool is_state(const Graph& graph, int value);
 
 // "3×3" of a convolution or pooling, "" of an op without a kernel.
-std::string kernel_of(const Graph& graph, const Graph::Node& node);
+std::string kernel_of(const Attrs& attrs);
 // "3 → 16" of an op that maps channels or features, else "".
-std::string channels_of(const Graph& graph, const Graph::Node& node);
+std::string channels_of(const Attrs& attrs);
 // "stride 2", "padding 1": options that are neither of those and not at their default. The shape
 // that an op gives its output is left out.
-std::vector<std::string> options_of(const Graph& graph, const Graph::Node& node);
+std::vector<std::string> options_of(const Attrs& attrs);
 
 // Of an op that slides over images: "3×3", "2×2", "1×1", "32"; "" where it has no such option.
 struct OpSizes {

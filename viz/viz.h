@@ -1,9 +1,12 @@
 // All of viz: what a model, its graph and its training look like.
 #pragma once
+#include "viz/build_graph.h"
 #include "viz/compare.h"
+#include "viz/diagram.h"
 #include "viz/dot.h"
 #include "viz/explain.h"
 #include "viz/measure.h"
 #include "viz/memory.h"
 #include "viz/record.h"
 #include "viz/summary.h"
+#include "viz/transforms.h"

@@ -75,7 +75,7 @@ struct PatternMiss {
   int matched = 0;      // nodes of the pattern found before it
   std::string element;  // of the pattern, as it is written: "Conv[k=3]"
   int column = 0;       // of that element, from 1, newlines counted as characters
-  std::string reason;   // "is Relu", "has kernel_size 1", "has a second reader: layer1.0/add"
+  std::string reason;   // "is Relu", "has kernel_size 1", "has 2 readers: ..."
   std::string text;     // all of it as a sentence
 };
 

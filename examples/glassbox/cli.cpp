@@ -150,7 +150,9 @@ class CommandLine {
     const std::vector<Shape> inputs = inputs_of(*model);
     if (inputs.empty())
       throw UsageError("graph: " + model_ + " has no usual input; give --input CxHxW");
-    const std::string text = viz::to_dot(viz::record_forward(*model, inputs));
+    const viz::Diagram diagram = viz::build_graph(*model, inputs, {});
+    if (!diagram.failure.empty()) throw Error(diagram.failure);
+    const std::string text = viz::to_dot(diagram);
     if (output_ == "-") {
       std::cout << text;
     } else {

@@ -34,7 +34,7 @@ void demo(layers::ModuleBase& model, TrainOptions options) {
             << model.summary() << "\n";
   const TrainResult result = train(model, options);
   const std::string graph = result.run + "/graph.dot";
-  io::write_file(graph, viz::to_dot(viz::record_forward(model, model.usual_inputs())));
+  io::write_file(graph, viz::to_dot(viz::build_graph(model, {}, {})));
   fmt::print("wrote the graph to {} (dot -Tsvg draws it)\n", graph);
   fmt::print("a linear model on the same images reaches {:.4f}\n", linear_baseline(options));
   fmt::print("peak memory {:.0f} MB\n", peak_memory_mb());

@@ -213,3 +213,22 @@ TEST_CASE("build_graph: every model of the zoo") {
     CHECK(parameters > 0);
   }
 }
+
+TEST_CASE("build_graph: cut at a depth") {
+  const DeviceScope meta(Device::meta());
+  const auto entry = std::ranges::find(models::zoo(), "resnet18", &models::Entry::name);
+  REQUIRE(entry != models::zoo().end());
+  const auto model = entry->make();
+  const Diagram one = build_graph(*model, {}, {viz::DepthLimit(1)}),
+                two = build_graph(*model, {}, {viz::DepthLimit(2)});
+  CHECK(ops_of(one) ==
+        "input Conv BatchNorm Relu MaxPool Sequential Sequential Sequential Sequential "
+        "AdaptiveAvgPool Reshape Linear output");
+  CHECK(node(one, "layer1.1.relu/relu#2").module == "layer1");
+  CHECK(one.nodes[5].name == "Sequential");
+  CHECK(ops_of(two).starts_with(
+      "input Conv BatchNorm Relu MaxPool BasicBlock BasicBlock BasicBlock BasicBlock"));
+  const Diagram step = build_graph(*model, {}, {viz::DepthLimit(1)}, {.pass = Pass::step});
+  CHECK(test::in_order(step));
+  CHECK(std::ranges::count(step.nodes, "Sequential", &Diagram::Node::op) == 8);
+}

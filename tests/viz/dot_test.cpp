@@ -9,7 +9,7 @@
 #include "tests/skip.h"
 #include "tests/viz/golden.h"
 #include "tests/viz/sample_models.h"
-#include "viz/record.h"
+#include "viz/build_graph.h"
 
 using namespace glassbox;
 
@@ -25,7 +25,7 @@ std::size_t count(const std::string& text, std::string_view part) {
 
 std::string dot_of(layers::ModuleBase& model, const std::vector<Shape>& inputs,
                    const viz::DotOptions& options = {}) {
-  return viz::to_dot(viz::record_forward(model, inputs), options);
+  return viz::to_dot(viz::build_graph(model, inputs, {}), options);
 }
 
 // A child whose name needs escaping everywhere.
@@ -98,10 +98,23 @@ TEST_CASE("dot: options") {
   models::CifarModel model;
   const std::string flat = dot_of(model, {{3, 32, 32}}, {.frames = false});
   CHECK_FALSE(has(flat, "subgraph"));
-  const std::string wide = dot_of(
-      model, {{3, 32, 32}}, {.direction = viz::Direction::left_right, .symbolic_batch = false});
+  const std::string wide = dot_of(model, {{3, 32, 32}}, {.direction = viz::Direction::left_right});
   CHECK(has(wide, "rankdir=LR"));
-  CHECK(has(wide, "2×3×32×32"));
+  CHECK(has(wide, "N×3×32×32"));
+  CHECK(has(viz::to_dot(viz::build_graph(model, {}, {}, {.batch = 2})), "2×3×32×32"));
+}
+
+TEST_CASE("dot: folded nodes, and what failed") {
+  models::CifarModel model;
+  const std::string folded = viz::to_dot(viz::build_graph(model));
+  CHECK(has(folded, "<b>Conv 3×3, 3–16 → 16 &gt; BatchNorm &gt; Relu ×2</b>"));
+  const std::string broken = viz::to_dot(viz::build_graph(model, {{1, 32, 32}}));
+  CHECK(has(broken, "color=\"#B00020\"]"));
+  CHECK(has(broken, "\"@input\" -> \"c2d/conv2d\" [label=\" N×1×32×32 \", color=\"#B00020\""));
+  CHECK(has(broken, "input has 1 channels"));
+  const std::string step =
+      viz::to_dot(viz::build_graph(model, {}, {}, {.pass = viz::BuildOptions::Pass::step}));
+  CHECK(has(step, "subgraph \"cluster_features backward\" {"));
 }
 
 TEST_CASE("dot: Graphviz reads it") {

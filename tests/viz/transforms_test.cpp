@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <iterator>
 
 #include "engine/core/error.h"
 #include "tests/viz/diagrams.h"
@@ -275,4 +276,44 @@ TEST_CASE("transforms: random graphs lose no edge, get no cycle, and are restore
     }
   }
   CHECK(folds > 250);  // the lists do fold
+}
+
+TEST_CASE("transforms: random patterns are errors or fold without a cycle") {
+  constexpr const char* tokens[] = {"A",   "B", "C",  ">",     ">", ">", "|",    "|", "(",
+                                    "(",   ")", ")",  "or",    "_", ".", "+",    "*", "?",
+                                    "{2}", "!", "x:", "[s=1]", "",  "{", "[3x3]"};
+  std::uint64_t state = 1;
+  const auto random = [&state](std::uint64_t n) {
+    state = state * 6364136223846793005u + 1442695040888963407u;
+    return (state >> 33) % n;
+  };
+  int parsed = 0, folded = 0;
+  for (int i = 0; i < 20000; ++i) {
+    std::string text;
+    // Half of them are shaped like patterns, so that many parse.
+    const std::uint64_t length = 1 + random(9);
+    for (std::uint64_t t = 0; t < length; ++t) {
+      text += i % 2 ? tokens[random(3)] : tokens[random(std::size(tokens))];
+      if (i % 2 && random(4) == 0) text = "(" + text + (random(2) ? " | _)" : " | B)");
+      if (i % 2 && random(4) == 0) text += random(2) ? "+" : "?";
+      text += i % 2 && t + 1 < length ? " > " : " ";
+    }
+    CAPTURE(text);
+    try {
+      const Pattern pattern(text);
+      ++parsed;
+      const Diagram before = test::random_diagram(static_cast<std::uint64_t>(i), 14);
+      const Diagram after = Fold(pattern, "X").apply(before);
+      folded += after.nodes.size() < before.nodes.size() ? 1 : 0;
+      REQUIRE(in_order(after));
+      REQUIRE(loses_no_edge(before, after));
+      // Nothing was missed: what is explained is what is not found.
+      const viz::DiagramView view(before);
+      REQUIRE(why_not(pattern, view).has_value() == pattern.find_all(view).empty());
+    } catch (const Error& e) {
+      REQUIRE(std::string_view(e.what()).starts_with("pattern: "));
+    }
+  }
+  CHECK(parsed > 4000);
+  CHECK(folded > 500);
 }
