@@ -48,6 +48,7 @@ struct Diagram {
   struct Cluster {
     std::string path, type;  // "layer1.0", "Bottleneck"
     int parent = -1;
+    int call = 1;  // which call of the module
   };
 
   std::string model;  // "ResNet"

@@ -42,7 +42,7 @@ double text_width(std::string_view utf8, double size, Face face) {
   double width = 0;
   for (std::size_t at = 0; at < utf8.size();) {
     const char32_t code = next(utf8, at);
-    width += face == Face::mono && code < 0x1100 ? mono_width : width_of(code, ranges);
+    width += face == Face::mono && code < 0x2E80 ? mono_width : width_of(code, ranges);
   }
   return width * size * margin;
 }
