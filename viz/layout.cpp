@@ -51,14 +51,42 @@ class Pen {
   bool is_line_ = false;
 };
 
+// How the lines that enter a cluster lie around it, by cluster and bundle.
+struct Entry {
+  double x = 0;
+  bool main = false;
+};
+using Entries = std::map<std::pair<int, int>, Entry>;
+
 // Works from top to bottom; a drawing from left to right is that with x and y exchanged.
 class Arrangement {
  public:
-  explicit Arrangement(const LayoutGraph& graph)
-      : graph_(graph), turned_(graph.left_to_right), tree_(graph) {}
-
-  Layout run() {
+  Arrangement(const LayoutGraph& graph, Entries entries)
+      : graph_(graph), turned_(graph.left_to_right), tree_(graph), entries_(std::move(entries)) {
     for (const int i : tree_.inner_first) arrange(i);
+  }
+
+  // Empty where no cluster has several, so that nothing could be better for knowing.
+  Entries entries() const {
+    Entries found;
+    bool several = false;
+    for (const int i : tree_.inner_first) {
+      const LayoutTree::Node& node = tree_.node(i);
+      std::map<int, int> count;
+      for (const Level::Net& net : node.level.nets) {
+        for (const auto& sink : net.sinks) {
+          if (sink.slot < 0) continue;
+          const int cluster = node.children[index(sink.item)].cluster;
+          found[{cluster, bundle_of(node, net)}] = {
+              node.level.x_of_start(node.level.segment(sink.segment)), sink.main};
+          several = several || ++count[cluster] > 1;
+        }
+      }
+    }
+    return several ? found : Entries{};
+  }
+
+  Layout result() {
     result_.boxes.resize(graph_.boxes.size());
     result_.clusters.resize(graph_.clusters.size());
     result_.titles.resize(graph_.clusters.size());
@@ -86,6 +114,7 @@ class Arrangement {
     for (std::size_t c = 0; c < node.children.size(); ++c) size(node.children[c], level.items[c]);
     for (Level::Net& net : level.nets) connect(node, net);
     label(i);
+    order_ports(i);
     const bool is_root = i == tree_.root();
     const double pad = is_root ? 0 : graph_.gaps.pad;
     const LayoutGraph::Cluster title = is_root ? LayoutGraph::Cluster{} : graph_.clusters[index(i)];
@@ -167,6 +196,20 @@ class Arrangement {
         inner.geometry[index(inner.nets.at(bundle_of(node, net)))] = sink.slot;
       }
     }
+  }
+
+  // As a first arrangement found the lines around this cluster, and its trunk on theirs.
+  void order_ports(int i) {
+    LayoutTree::Node& node = tree_.node(i);
+    std::vector<std::pair<double, int>> ports;
+    for (std::size_t n = 0; n < node.level.nets.size(); ++n) {
+      const auto known = entries_.find({i, node.bundles[n]});
+      if (node.source_port[n] < 0 || known == entries_.end()) continue;
+      ports.emplace_back(known->second.x, node.source_port[n]);
+      if (known->second.main) node.level.item(node.source_port[n]).weight = 0.5;
+    }
+    std::ranges::stable_sort(ports, {}, &std::pair<double, int>::first);
+    for (const auto& [x, port] : ports) node.level.first.push_back(port);
   }
 
   // A line is labelled where its box is.
@@ -293,6 +336,7 @@ class Arrangement {
   const LayoutGraph& graph_;
   const bool turned_;
   LayoutTree tree_;
+  const Entries entries_;
   std::vector<Label> labels_;
   std::vector<int> way_;
   Layout result_;
@@ -300,6 +344,11 @@ class Arrangement {
 
 }  // namespace
 
-Layout layout(const LayoutGraph& graph) { return Arrangement(graph).run(); }
+Layout layout(const LayoutGraph& graph) {
+  Arrangement first(graph, {});
+  Entries entries = first.entries();
+  if (entries.empty()) return first.result();
+  return Arrangement(graph, std::move(entries)).result();
+}
 
 }  // namespace glassbox::viz

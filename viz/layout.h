@@ -44,9 +44,9 @@ struct LayoutGraph {
   struct Gaps {
     double node = 20;      // between boxes side by side
     double line = 10;      // between lines, and between a line and a box
-    double leave = 7;      // that a line runs straight from a box
+    double leave = 6;      // that a line runs straight from a box
     double enter = 14;     // that it runs straight into one: room for the arrow's head
-    double below = 16;     // between a box and one below it that is not connected
+    double below = 12;     // between a box and one below it that is not connected
     double pad = 10;       // between a frame and what is inside
     double port = 11;      // between the lines that enter one box
     double label = 5;      // between a line and its label

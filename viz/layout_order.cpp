@@ -60,9 +60,13 @@ class Order {
   void start() {
     std::vector<char> seen(level_.items.size(), 0);
     std::vector<int> stack;
+    std::vector<int> sources = level_.first;
     for (std::size_t i = 0; i < level_.items.size(); ++i) {
-      if (!level_.in[i].empty() || seen[i]) continue;
-      stack.push_back(static_cast<int>(i));
+      if (level_.in[i].empty()) sources.push_back(static_cast<int>(i));
+    }
+    for (const int source : sources) {
+      if (seen[index(source)]) continue;
+      stack.push_back(source);
       while (!stack.empty()) {
         const int v = stack.back();
         stack.pop_back();
