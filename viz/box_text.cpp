@@ -92,8 +92,7 @@ std::string totals_text(const Diagram& diagram) {
   std::string text;
   if (parameters > 0) text = with_commas(parameters) + " parameters";
   if (flops > 0) text = join(text, with_si(flops) + " FLOPs", ", ");
-  if (flops > 0 && batch_of(diagram) != 1)
-    text += " at batch " + std::to_string(batch_of(diagram));
+  if (flops > 0 && batch_of(diagram) != 1) text += " at batch " + std::to_string(batch_of(diagram));
   return text;
 }
 

@@ -2,8 +2,8 @@
 // transformed (viz/transforms.h): patterns folded, repetitions counted, levels cut. Everything that
 // draws (SVG, DOT, page, text) reads this one structure and changes nothing in it.
 //
-//   auto diagram = viz::build_graph(model, {{3, 224, 224}}, {viz::Fold("Conv > Relu", "ConvRelu")});
-//   diagram.save("resnet152");  // PDF; or .svg .png .dot .html .mmd .json .txt
+//   auto diagram = viz::build_graph(model, {{3, 224, 224}}, {viz::Fold("Conv > Relu",
+//   "ConvRelu")}); diagram.save("resnet152");  // PDF; or .svg .png .dot .html .mmd .json .txt
 #pragma once
 #include <memory>
 #include <optional>
@@ -21,27 +21,28 @@ struct Diagram {
     // Stable and unique: "features.0/conv2d", "features.0/conv2d#2" for its second run, "@input".
     // Of a folded node: the id of its last part.
     std::string id;
-    std::string op;    // what patterns match: "Conv"; after a fold its new op
-    std::string name;  // what is written in the box; empty: made from op and options
+    std::string op;      // what patterns match: "Conv"; after a fold its new op
+    std::string name;    // what is written in the box; empty: made from op and options
     std::string module;  // path of the module whose call ran it: "features.0"
     int call = 0;        // which call of that module, from 1; 0 for inputs and outputs
     Attrs attrs;         // options as patterns match them and as the panel shows them
     Phase phase = Phase::forward;
-    int repeat = 1;      // nodes that this one stands for, "×3"
+    int repeat = 1;                           // nodes that this one stands for, "×3"
     std::vector<TensorInfo> inputs, outputs;  // data alone, no parameters
-    std::int64_t parameters = 0;  // elements, each tensor counted at its first reader
+    std::int64_t parameters = 0;              // elements, each tensor counted at its first reader
     Costs costs;
     std::optional<Timing> time, time_backward;
-    int cluster = -1;           // the innermost one that it is drawn in
-    std::vector<Node> parts;    // of a folded node: what it was made of, in order
-    bool shared = false;        // its module is called more than once
-    std::string failure;        // what stopped the forward pass here
+    int cluster = -1;         // the innermost one that it is drawn in
+    std::vector<Node> parts;  // of a folded node: what it was made of, in order
+    bool shared = false;      // its module is called more than once
+    std::string failure;      // what stopped the forward pass here
     enum class Change { none, added, removed, changed } change = Change::none;  // of a diff
   };
   struct Edge {
     int from = -1, to = -1;  // nodes
     TensorInfo tensor;       // what flows
-    std::vector<TensorInfo> range = {};  // of merged repetitions: the first and the last, if they differ
+    std::vector<TensorInfo> range =
+        {};  // of merged repetitions: the first and the last, if they differ
     bool failed = false;
   };
   // A frame around nodes: one call of a module that has more than one node inside.
@@ -51,7 +52,7 @@ struct Diagram {
     int call = 1;  // which call of the module
   };
 
-  std::string model;  // "ResNet"
+  std::string model;        // "ResNet"
   std::vector<Node> nodes;  // in order of execution, inputs first, outputs last
   std::vector<Edge> edges;  // by the reader, in order of its operands
   std::vector<Cluster> clusters;

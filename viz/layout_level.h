@@ -60,8 +60,8 @@ struct Level {
   LayoutGraph::Gaps gaps;
   std::vector<Item> items;  // boxes and ports; bends are added
   std::vector<Net> nets;
-  double head = 0;                // y where the content begins
-  std::vector<int> first;         // ports at the top, in the order that suits what is around
+  double head = 0;         // y where the content begins
+  std::vector<int> first;  // ports at the top, in the order that suits what is around
 
   std::vector<std::vector<int>> ranks;    // items, from left to right
   std::vector<std::vector<int>> in, out;  // segments by item

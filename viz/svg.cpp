@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <tuple>
 
 #include "viz/box_text.h"
 #include "viz/layout.h"
@@ -242,8 +243,8 @@ class Drawing {
   }
   void find_most() {
     for (const Node& node : diagram_.nodes) most_ = std::max(most_, figure_of(node));
-    const bool measured = std::ranges::any_of(
-        diagram_.nodes, [](const Node& node) { return node.time.has_value(); });
+    const bool measured =
+        std::ranges::any_of(diagram_.nodes, [](const Node& node) { return node.time.has_value(); });
     if (options_.color_by == ColorBy::time && !measured)
       fail("to_svg", "no node has a measured time to be coloured by; measure the model first");
   }
@@ -332,8 +333,45 @@ class Drawing {
       last.y -= (tip.y - from.y) / length * head * 0.6;
     }
     const bool removed = &color == &theme_.removed;
-    svg_->path(points, {"none", color, width, removed});
+    for (const auto& part : undrawn(points, edge.from, color))
+      svg_->path(part, {"none", color, width, removed});
     svg_->arrow(tip, from, head, color);
+  }
+
+  // A route without what other edges of the same line have drawn already: drawn twice, the soft
+  // borders of a line would add up.
+  std::vector<std::vector<Point>> undrawn(const std::vector<Point>& points, int line,
+                                          const std::string& color) {
+    std::vector<std::vector<Point>> parts;
+    bool open = false;
+    for (std::size_t i = 0; i + 3 < points.size(); i += 3) {
+      Point from = points[i];
+      const Point to = points[i + 3];
+      const bool down = from.x == to.x && from.x == points[i + 1].x;
+      const bool right = from.y == to.y && from.y == points[i + 1].y;
+      // A straight piece may be longer than that of another edge which begins where it does.
+      const auto key = std::tuple(line, color, std::lround(from.x * 10), std::lround(from.y * 10),
+                                  down || right ? 0 : std::lround(to.x * 10),
+                                  down || right ? 0 : std::lround(to.y * 10));
+      const auto [known, is_new] = drawn_to_.try_emplace(key, to);
+      if (!is_new) {
+        const Point done = known->second;
+        const bool longer =
+            (down && done.x == to.x && to.y > done.y) || (right && done.y == to.y && to.x > done.x);
+        if (!longer) {
+          open = false;
+          continue;
+        }
+        from = done;
+        known->second = to;
+        open = false;
+      }
+      if (!open) parts.push_back({from});
+      open = true;
+      const Point a = down || right ? from : points[i + 1], b = down || right ? to : points[i + 2];
+      parts.back().insert(parts.back().end(), {a, b, to});
+    }
+    return parts;
   }
 
   void draw_label(std::size_t e) {
@@ -355,10 +393,11 @@ class Drawing {
     if (node.repeat > 1)  // a second box behind it
       svg_->rect({at.x + 3, at.y - 3, at.width, at.height}, theme_.radius,
                  {ink.fill, ink.line, theme_.line_width});
-    const bool strong = !node.failure.empty() || node.kind != Node::Kind::op ||
-                        node.change != Change::none;
-    const double radius =
-        node.kind == Node::Kind::op ? theme_.radius : theme_.radius > 0 ? at.height / 2 : 0;
+    const bool strong =
+        !node.failure.empty() || node.kind != Node::Kind::op || node.change != Change::none;
+    const double radius = node.kind == Node::Kind::op ? theme_.radius
+                          : theme_.radius > 0         ? at.height / 2
+                                                      : 0;
     svg_->rect(at, radius,
                {ink.fill, ink.line, theme_.line_width * (strong ? 1.5 : 1),
                 node.shared || node.change == Change::removed});
@@ -379,8 +418,8 @@ class Drawing {
                  {detail::mix(theme_.low, theme_.high, part), theme_.frame_line, 1});
       std::string text = figure_text(most_ * part * part);
       if (i == 0) text = std::string(name_of(options_.color_by));
-      svg_->text({i == 0 ? x : x + 30, y + 19}, i == 0 ? Anchor::start : Anchor::middle,
-                 label_size, i == 0 ? Face::bold : Face::regular, theme_.muted, text);
+      svg_->text({i == 0 ? x : x + 30, y + 19}, i == 0 ? Anchor::start : Anchor::middle, label_size,
+                 i == 0 ? Face::bold : Face::regular, theme_.muted, text);
     }
   }
 
@@ -394,6 +433,7 @@ class Drawing {
   double most_ = 0;
   Layout drawn_;
   Point shift_;
+  std::map<std::tuple<int, std::string, long, long, long, long>, Point> drawn_to_;
   SvgWriter* svg_ = nullptr;
 };
 

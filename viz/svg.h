@@ -27,11 +27,11 @@ struct DrawOptions {
   Direction direction = Direction::top_down;
   Theme theme = {};
   ColorBy color_by = ColorBy::kind;
-  bool frames = true;   // around the nodes of a module
-  int frame_depth = -1; // levels of frames that are drawn; -1: all
-  bool shapes = true;   // on the edges, with types other than f32
-  bool details = true;  // names and parameters, in small type
-  bool header = true;   // the model's name and its totals
+  bool frames = true;    // around the nodes of a module
+  int frame_depth = -1;  // levels of frames that are drawn; -1: all
+  bool shapes = true;    // on the edges, with types other than f32
+  bool details = true;   // names and parameters, in small type
+  bool header = true;    // the model's name and its totals
 };
 
 // Throws Error for a colour that is none, and where times are asked for and none was measured.

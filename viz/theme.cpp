@@ -142,14 +142,14 @@ std::string_view family_color(std::string_view op) {
                              orange = "#E69F00", green = "#009E73", red = "#D55E00",
                              sky = "#56B4E9", grey = "#8A939E";
   static constexpr Family families[] = {
-      {"Conv", blue},      {"Linear", purple}, {"MatMul", purple},  {"Attention", purple},
-      {"LSTM", purple},    {"GRU", purple},    {"RNN", purple},     {"Embedding", sky},
-      {"Norm", yellow},    {"Pool", green},    {"Dropout", red},    {"Loss", red},
-      {"Entropy", red},    {"Softmax", orange}, {"elu", orange},    {"Elu", orange},
-      {"Silu", orange},    {"Sigmoid", orange}, {"Tanh", orange},   {"Clip", orange},
-      {"Swish", orange},   {"Reshape", grey},  {"Flatten", grey},   {"Transpose", grey},
-      {"Concat", sky},     {"Add", sky},       {"Slice", grey},     {"Gather", grey},
-      {"Pad", grey},       {"Expand", grey},   {"Squeeze", grey},   {"Identity", grey},
+      {"Conv", blue},    {"Linear", purple},  {"MatMul", purple}, {"Attention", purple},
+      {"LSTM", purple},  {"GRU", purple},     {"RNN", purple},    {"Embedding", sky},
+      {"Norm", yellow},  {"Pool", green},     {"Dropout", red},   {"Loss", red},
+      {"Entropy", red},  {"Softmax", orange}, {"elu", orange},    {"Elu", orange},
+      {"Silu", orange},  {"Sigmoid", orange}, {"Tanh", orange},   {"Clip", orange},
+      {"Swish", orange}, {"Reshape", grey},   {"Flatten", grey},  {"Transpose", grey},
+      {"Concat", sky},   {"Add", sky},        {"Slice", grey},    {"Gather", grey},
+      {"Pad", grey},     {"Expand", grey},    {"Squeeze", grey},  {"Identity", grey},
   };
   for (const Family& family : families) {
     if (op.find(family.part) != op.npos) return family.color;

@@ -133,9 +133,8 @@ Diagram marked_diagram() {
   input.name = "input";
   input.outputs = {image(3, 8)};
   Diagram::Node& conv = add("stage.0.conv", "Conv", 1);
-  conv.attrs = {{"kernel_size", Pair(3)},
-                {"channels", std::vector<std::int64_t>{3, 8}},
-                {"stride", Pair(2)}};
+  conv.attrs = {
+      {"kernel_size", Pair(3)}, {"channels", std::vector<std::int64_t>{3, 8}}, {"stride", Pair(2)}};
   conv.parameters = 224;
   conv.costs.flops = {55296, 0};
   conv.costs.activations = {2048, 0};
