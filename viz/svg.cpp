@@ -7,12 +7,14 @@
 
 #include "viz/box_text.h"
 #include "viz/layout.h"
+#include "viz/svg_inks.h"
 #include "viz/svg_writer.h"
 #include "viz/text.h"
 
 namespace glassbox::viz {
 namespace {
 
+using detail::Ink;
 using detail::SvgBrush;
 using detail::SvgWriter;
 using Anchor = SvgWriter::Anchor;
@@ -33,29 +35,24 @@ struct Line {
   double width() const { return text_width(text, size, face); }
 };
 
-struct Ink {
-  std::string fill, line, text, muted;
-};
-
 class Drawing {
  public:
   Drawing(const Diagram& diagram, const DrawOptions& options)
-      : diagram_(diagram), options_(options), theme_(options.theme) {
+      : diagram_(diagram), options_(options), theme_(options.theme), inks_(diagram, options) {
     find_frames();
-    find_most();
     for (const Node& node : diagram_.nodes) lines_.push_back(lines_of(node));
     arrange();
   }
 
   std::string text() {
-    const double header = header_height(), legend = has_legend() ? 34 : 0;
+    const double header = header_height(), legend = inks_.has_legend() ? 34 : 0;
     double width = drawn_.width;
     if (options_.header) {
       width = std::max({width, text_width(diagram_.model, header_size, Face::bold),
                         text_width(totals_text(diagram_), 9.5)});
     }
-    if (has_legend()) width = std::max(width, 5 * 62.0);
-    const double note = 13 * static_cast<double>(note_.size());
+    if (inks_.has_legend()) width = std::max(width, 5 * 62.0);
+    const double note = note_.empty() ? 0 : 8 + 13 * static_cast<double>(note_.size());
     const double height = header + drawn_.height + legend + note;
     width = std::max(width, note_.empty() ? 0 : 300.0);
     for (const std::string& line : note_) width = std::max(width, text_width(line, 10));
@@ -73,8 +70,8 @@ class Drawing {
     for (std::size_t e = 0; e < diagram_.edges.size(); ++e) draw_label(e);
     for (std::size_t n = 0; n < diagram_.nodes.size(); ++n) draw_node(n);
     double y = margin + header + drawn_.height;
-    if (has_legend()) draw_legend(y + 12);
-    y += legend;
+    if (inks_.has_legend()) draw_legend(y + 12);
+    y += legend + 8;
     for (const std::string& line : note_) {
       y += 13;
       svg.text({margin, y}, Anchor::start, 10, Face::regular, theme_.failure, line);
@@ -124,7 +121,7 @@ class Drawing {
   std::vector<Line> lines_of(const Node& node) const {
     std::vector<Line> lines;
     std::string title = title_of(node);
-    if (node.repeat > 1) title += "  ×" + std::to_string(node.repeat);
+    if (node.repeat > 1) title += " ×" + std::to_string(node.repeat);
     if (node.change == Change::added) title = "+ " + title;
     if (node.change == Change::removed) title = "− " + title;
     if (node.change == Change::changed) title = "~ " + title;
@@ -211,76 +208,6 @@ class Drawing {
     rect.x += shift_.x;
     rect.y += shift_.y;
     return rect;
-  }
-
-  // --- how it looks -----------------------------------------------------------------------------
-
-  double figure_of(const Node& node) const {
-    const std::int64_t batch = diagram_.batch < 0 ? 1 : diagram_.batch;
-    switch (options_.color_by) {
-      case ColorBy::kind:
-        return 0;
-      case ColorBy::parameters:
-        return static_cast<double>(node.parameters);
-      case ColorBy::flops:
-        return node.costs.flops.at(batch);
-      case ColorBy::memory:
-        return node.costs.activations.at(batch);
-      case ColorBy::time:
-        return node.time ? node.time->median : 0;
-    }
-    return 0;
-  }
-  std::string figure_text(double value) const {
-    switch (options_.color_by) {
-      case ColorBy::memory:
-        return with_binary_unit(value);
-      case ColorBy::time:
-        return fixed(value * 1e3, value < 1e-2 ? 2 : 0) + " ms";
-      default:
-        return with_si(value);
-    }
-  }
-  void find_most() {
-    for (const Node& node : diagram_.nodes) most_ = std::max(most_, figure_of(node));
-    const bool measured =
-        std::ranges::any_of(diagram_.nodes, [](const Node& node) { return node.time.has_value(); });
-    if (options_.color_by == ColorBy::time && !measured)
-      fail("to_svg", "no node has a measured time to be coloured by; measure the model first");
-  }
-  bool has_legend() const { return options_.color_by != ColorBy::kind; }
-
-  Ink ink_on(std::string fill, std::string line) const {
-    // Black or white text, whichever is easier to read on this fill.
-    const double l = detail::luminance(fill), t = detail::luminance(theme_.text);
-    const double contrast = (std::max(l, t) + 0.05) / (std::min(l, t) + 0.05);
-    if (contrast >= 4.5) return {fill, line, theme_.text, theme_.muted};
-    const std::string text = l > 0.18 ? "#000000" : "#FFFFFF";
-    return {std::move(fill), std::move(line), text, text};
-  }
-
-  Ink ink_of(const Node& node) const {
-    if (!node.failure.empty()) {
-      Ink ink = ink_on(detail::mix(theme_.box_fill, theme_.failure, 0.15), theme_.failure);
-      ink.text = ink.muted = theme_.failure;
-      return ink;
-    }
-    if (node.kind != Node::Kind::op) return ink_on(theme_.background, theme_.text);
-    if (node.change != Change::none) {
-      const std::string& color = node.change == Change::added     ? theme_.added
-                                 : node.change == Change::removed ? theme_.removed
-                                                                  : theme_.changed;
-      return ink_on(detail::mix(theme_.box_fill, color, 0.2), color);
-    }
-    if (has_legend()) {
-      const double part = most_ > 0 ? std::sqrt(figure_of(node) / most_) : 0;
-      return ink_on(detail::mix(theme_.low, theme_.high, part),
-                    detail::mix(theme_.box_line, theme_.high, 0.3));
-    }
-    const std::string_view family = detail::family_color(node.op);
-    if (family.empty() || theme_.tint == 0) return ink_on(theme_.box_fill, theme_.box_line);
-    return ink_on(detail::mix(theme_.box_fill, family, theme_.tint),
-                  detail::mix(family, theme_.text, 0.15));
   }
 
   // --- drawing ----------------------------------------------------------------------------------
@@ -385,13 +312,13 @@ class Drawing {
   void draw_node(std::size_t n) {
     const Node& node = diagram_.nodes[n];
     const Rect at = moved(drawn_.boxes[n]);
-    const Ink ink = ink_of(node);
+    const Ink ink = inks_.of(node);
     std::string tooltip;
     for (const std::string& line : about(diagram_, node))
       tooltip += (tooltip.empty() ? "" : "\n") + line;
     svg_->open_group(node.id, tooltip);
     if (node.repeat > 1)  // a second box behind it
-      svg_->rect({at.x + 3, at.y - 3, at.width, at.height}, theme_.radius,
+      svg_->rect({at.x + 3, at.y + 3, at.width, at.height}, theme_.radius,
                  {ink.fill, ink.line, theme_.line_width});
     const bool strong =
         !node.failure.empty() || node.kind != Node::Kind::op || node.change != Change::none;
@@ -416,7 +343,7 @@ class Drawing {
       const double part = static_cast<double>(i) / (steps - 1), x = margin + 62.0 * i;
       svg_->rect({x, y, 60, 8}, 0,
                  {detail::mix(theme_.low, theme_.high, part), theme_.frame_line, 1});
-      std::string text = figure_text(most_ * part * part);
+      std::string text = inks_.legend_text(part);
       if (i == 0) text = std::string(name_of(options_.color_by));
       svg_->text({i == 0 ? x : x + 30, y + 19}, i == 0 ? Anchor::start : Anchor::middle, label_size,
                  i == 0 ? Face::bold : Face::regular, theme_.muted, text);
@@ -426,32 +353,18 @@ class Drawing {
   const Diagram& diagram_;
   const DrawOptions& options_;
   const Theme& theme_;
+  const detail::Inks inks_;
   std::vector<int> frame_of_, depth_;  // by cluster
   std::vector<int> framed_;            // clusters by frame
   std::vector<std::vector<Line>> lines_;
   std::vector<std::string> labels_, note_;
-  double most_ = 0;
   Layout drawn_;
   Point shift_;
   std::map<std::tuple<int, std::string, long, long, long, long>, Point> drawn_to_;
   SvgWriter* svg_ = nullptr;
 };
 
-constexpr std::string_view color_names[] = {"kind", "parameters", "flops", "memory", "time"};
-
 }  // namespace
-
-std::string_view name_of(ColorBy color_by) { return color_names[static_cast<int>(color_by)]; }
-
-ColorBy color_by_named(std::string_view name) {
-  for (std::size_t i = 0; i < std::size(color_names); ++i) {
-    if (color_names[i] == name) return static_cast<ColorBy>(i);
-  }
-  std::string list;
-  for (const std::string_view known : color_names)
-    list += (list.empty() ? "" : ", ") + std::string(known);
-  fail("to_svg", cat("there is no colour by \"", name, "\"; there are ", list));
-}
 
 std::string to_svg(const Diagram& diagram, const DrawOptions& options) {
   return Drawing(diagram, options).text();
