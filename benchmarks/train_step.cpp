@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "engine/cpu/roof.h"
+#include "engine/core/roof.h"
 #include "engine/engine.h"
 #include "layers/layers.h"
 #include "layers/models/cifar.h"

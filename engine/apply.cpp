@@ -83,6 +83,7 @@ TensorList apply_op(const OpType& type, const void* op, Ins in) {
     throw;
   }
 
+  if (recorder) recorder->on_begin(type);
   TensorList out;
   out.reserve(out_specs.size());
   for (std::size_t i = 0; i < out_specs.size(); ++i) {

@@ -1,13 +1,18 @@
 // All layers.
 #pragma once
 #include "layers/activation.h"
+#include "layers/attention.h"
 #include "layers/container.h"
 #include "layers/conv.h"
 #include "layers/dropout.h"
+#include "layers/embedding.h"
 #include "layers/group_norm.h"
 #include "layers/init.h"
+#include "layers/layer_norm.h"
 #include "layers/linear.h"
 #include "layers/loss.h"
+#include "layers/lstm.h"
 #include "layers/module.h"
 #include "layers/norm.h"
 #include "layers/pool.h"
+#include "layers/transformer.h"

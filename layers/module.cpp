@@ -27,8 +27,9 @@ namespace {
 class Listing final : public Fields {
  public:
   explicit Listing(ModuleBase& module) { module.list_fields(*this); }
-  std::vector<std::pair<std::string_view, Tensor*>> parameters, buffers;
-  std::vector<std::pair<std::string_view, ModuleBase*>> children;
+  // Why copies of the names: a module may make them up as it lists.
+  std::vector<std::pair<std::string, Tensor*>> parameters, buffers;
+  std::vector<std::pair<std::string, ModuleBase*>> children;
 
  private:
   void on_tensor(std::string_view name, Tensor& tensor, bool is_parameter) override {
@@ -291,14 +292,16 @@ ModuleBase::Call::Call(ModuleBase& module)
     : module_(module), scope_(module), watched_(module.hooks_ || current_recorder()) {}
 
 void ModuleBase::Call::enter(Tensors inputs) {
-  inputs_ = std::move(inputs);
   entered_ = true;
-  if (Recorder* recorder = current_recorder()) recorder->on_enter(module_, inputs_);
+  if (Recorder* recorder = current_recorder()) recorder->on_enter(module_, inputs);
+  // Why only for hooks: a forward that gives its input up early shall free it, watched or not.
+  hooked_ = module_.hooks_ != nullptr;
+  if (hooked_) inputs_ = std::move(inputs);
 }
 
 void ModuleBase::Call::leave(const Tensors& outputs) {
   left_ = true;
-  if (module_.hooks_) {
+  if (hooked_) {
     // A copy: a hook may add or remove hooks.
     const std::shared_ptr<Hooks> hooks = module_.hooks_;
     const std::vector<std::weak_ptr<ForwardHook>> forward = hooks->forward;

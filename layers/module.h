@@ -90,6 +90,9 @@ class ModuleBase : public Scoped {
   // Shapes of one sample of each usual input, without the batch; empty when it has none. A model
   // gives it by a member `Shape input_shape()` or `std::vector<Shape> input_shapes()`.
   virtual std::vector<Shape> usual_inputs() = 0;
+  // Types of the usual inputs, in order; those left out are the parameters'. A model whose inputs
+  // are not floating-point gives it by a member `std::vector<DType> input_dtypes()`.
+  virtual std::vector<DType> usual_dtypes() { return {}; }
   // True when forward returns a list, a tuple or a struct, even if of one tensor.
   virtual bool returns_list() const = 0;
 
@@ -130,7 +133,7 @@ class ModuleBase : public Scoped {
    private:
     ModuleBase& module_;
     Scope scope_;
-    bool watched_, entered_ = false, left_ = false;
+    bool watched_, entered_ = false, left_ = false, hooked_ = false;
     Tensors inputs_;
   };
 
@@ -161,6 +164,7 @@ class Module : public ModuleBase {
     if (!call.watched()) return self().forward(std::forward<Args>(args)...);
     Tensors inputs;
     (detail::append_tensors(inputs, args), ...);
+    std::erase_if(inputs, [](const Tensor& x) { return !x.defined(); });  // an absent mask
     call.enter(std::move(inputs));
     auto result = self().forward(std::forward<Args>(args)...);
     call.leave(detail::tensors_of(result));
@@ -196,6 +200,16 @@ class Module : public ModuleBase {
                            { t.input_shape() } -> std::convertible_to<Shape>;
                          }) {
       return {self().input_shape()};
+    } else {
+      return {};
+    }
+  }
+
+  std::vector<DType> usual_dtypes() override {
+    if constexpr (requires(T & t) {
+                    { t.input_dtypes() } -> std::convertible_to<std::vector<DType>>;
+                  }) {
+      return self().input_dtypes();
     } else {
       return {};
     }

@@ -103,9 +103,10 @@ double error_of(const std::string& name, const Json& want) {
   return error / largest;
 }
 
-// More than about three seconds each.
+// Of 20 million parameters and more: each takes seconds.
 bool is_large(const std::string& name) {
-  constexpr std::string_view large[] = {"vgg", "alexnet", "resnet101", "resnet152", "wide_"};
+  constexpr std::string_view large[] = {"vgg",       "alexnet",   "resnet34", "resnet50",
+                                        "resnet101", "resnet152", "resnext",  "wide_"};
   return std::any_of(std::begin(large), std::end(large),
                      [&](std::string_view part) { return name.starts_with(part); });
 }

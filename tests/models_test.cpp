@@ -170,6 +170,8 @@ Shape output_of(const std::string& model) {
   if (model == "unet") return {2, 1, 256, 256};
   if (model == "autoencoder") return {2, 1, 28, 28};
   if (model == "siamese") return {2, 1};
+  if (model == "transformer") return {2, 4};
+  if (model == "char_rnn") return {2, 100, 96};
   return {2, model == "mnist" || model == "cifar" || model == "mlp" ? 10 : 1000};
 }
 
@@ -200,7 +202,9 @@ TEST_CASE("models: parameters of the zoo, and its outputs in both modes") {
                                                                  {"unet", 7'763'041},
                                                                  {"mlp", 535'818},
                                                                  {"siamese", 420'481},
-                                                                 {"autoencoder", 105'520}};
+                                                                 {"autoencoder", 105'520},
+                                                                 {"transformer", 1'685'252},
+                                                                 {"char_rnn", 958'560}};
   const DeviceScope meta(Device::meta());
   for (const models::Entry& entry : models::zoo()) {
     const std::string name = entry.name;
@@ -215,8 +219,10 @@ TEST_CASE("models: parameters of the zoo, and its outputs in both modes") {
     CHECK(model->num_parameters() == it->second);
     for (const bool training : {true, false}) {
       model->train(training);
+      const std::vector<DType> types = model->usual_dtypes();
       Tensors inputs;
-      for (const Shape& sample : model->usual_inputs()) inputs.push_back(empty(with_batch(sample)));
+      for (const Shape& sample : model->usual_inputs())
+        inputs.push_back(empty(with_batch(sample), types.empty() ? DType::f32 : types.at(0)));
       const Tensors outputs = model->call(inputs);
       CHECK(outputs.at(0).shape() == output_of(name));
       CHECK(outputs.size() == (name == "googlenet" && training ? 3 : 1));

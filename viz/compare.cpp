@@ -53,10 +53,13 @@ class Aligner {
     return row.path.empty() ? summary.model : row.path;
   }
 
-  // 3 for the same name and type, 1 for the type alone: a pair is worth more the surer it is.
+  // A pair is worth more the surer it is. Names count little: in a Sequential they are numbers,
+  // which move when a layer comes or goes.
   int likeness(int a, int b) const {
     if (l(a).kind != r(b).kind || l(a).type != r(b).type) return 0;
-    return l(a).name == r(b).name ? 3 : 1;
+    const bool alike =
+        l(a).outputs == r(b).outputs && l(a).kernel == r(b).kernel && l(a).total == r(b).total;
+    return 2 + (alike ? 4 : 0) + (l(a).name == r(b).name ? 1 : 0);
   }
 
   void align(const std::vector<int>& as, const std::vector<int>& bs, int depth) {

@@ -26,8 +26,8 @@ struct Comparison {
   std::string to_string(bool all = false, bool color = false) const;
 };
 
-// Rows are aligned level by level: children of aligned rows that have the same name and type, then
-// those of the same type, in order (a longest common subsequence). Compared are type, options,
+// Rows are aligned level by level: of aligned rows, the children of one type, in order, those first
+// that agree in shapes, kernel and parameters, then those of one name. Compared are type, options,
 // shapes, parameters, FLOPs and activation memory. Throws Error for a summary with a failure.
 Comparison compare(const Summary& left, const Summary& right);
 

@@ -7,14 +7,24 @@
 #pragma once
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "engine/graph/pattern.h"
 #include "viz/summary.h"
 
 namespace glassbox::viz {
 
 struct Diagram {
+  // An edge between two ops as they were before any fold.
+  struct Link {
+    std::string from, to;  // ids
+    TensorInfo tensor;
+    bool failed = false;
+    friend bool operator==(const Link&, const Link&) = default;
+  };
   struct Node {
     enum class Kind { op, input, output };
     Kind kind = Kind::op;
@@ -34,6 +44,7 @@ struct Diagram {
     std::optional<Timing> time, time_backward;
     int cluster = -1;         // the innermost one that it is drawn in
     std::vector<Node> parts;  // of a folded node: what it was made of, in order
+    std::vector<Link> links;  // and the edges that its parts had, by which it is unfolded
     bool shared = false;      // its module is called more than once
     std::string failure;      // what stopped the forward pass here
     enum class Change { none, added, removed, changed } change = Change::none;  // of a diff
@@ -45,11 +56,13 @@ struct Diagram {
         {};  // of merged repetitions: the first and the last, if they differ
     bool failed = false;
   };
-  // A frame around nodes: one call of a module that has more than one node inside.
+  // A frame around nodes: one call of a module that has more than one node of that phase inside.
+  // A parent comes before its children.
   struct Cluster {
     std::string path, type;  // "layer1.0", "Bottleneck"
     int parent = -1;
-    int call = 1;  // which call of the module
+    int call = 1;                  // which call of the module
+    Phase phase = Phase::forward;  // that of the nodes inside; backward stands for update too
   };
 
   std::string model;        // "ResNet"
@@ -59,12 +72,46 @@ struct Diagram {
   std::int64_t batch = -1;  // -1: sizes are written with N
   std::string failure;      // of the forward pass; the failing node and edges are marked
 
+  // Each walks over all edges; whoever asks for many nodes takes an Adjacency.
   std::vector<int> successors(int node) const;    // once each, in order
   std::vector<int> predecessors(int node) const;  // once each, in order of the operands
   int find(std::string_view id) const;            // -1: there is none
 };
 
-// "Conv 3×3, 64 → 128 /2": name, or op with kernel, channels and stride; without repeat.
+// "Conv 3×3, 64 → 128 /2": name, or op with kernel, channels and stride; without repeat. Of a
+// folded node without a name the titles of its parts, of repetitions their common one, with what
+// differs as a range: "Conv 3×3, 3–64 → 64 > Relu".
 std::string title_of(const Diagram::Node& node);
+
+// What a node stands for, itself if it is not folded: the ops, in order.
+std::vector<const Diagram::Node*> leaves_of(const Diagram::Node& node);
+
+// Readers and sources of every node, once each, made in one walk over the edges.
+struct Adjacency {
+  explicit Adjacency(const Diagram& diagram);
+  std::vector<std::vector<int>> successors, predecessors;
+};
+
+// A diagram as patterns see it: inputs, outputs and what failed are no ops. The diagram must
+// outlive it.
+class DiagramView final : public PatternGraph {
+ public:
+  explicit DiagramView(const Diagram& diagram) : diagram_(diagram), edges_(diagram) {}
+  int size() const override { return static_cast<int>(diagram_.nodes.size()); }
+  std::string_view op(int node) const override;
+  const Attrs& attrs(int node) const override { return at(node).attrs; }
+  std::span<const int> successors(int node) const override {
+    return edges_.successors[static_cast<std::size_t>(node)];
+  }
+  std::span<const int> predecessors(int node) const override {
+    return edges_.predecessors[static_cast<std::size_t>(node)];
+  }
+  std::string name(int node) const override;  // "layer1.0.conv1/conv2d (Conv)"
+
+ private:
+  const Diagram::Node& at(int node) const { return diagram_.nodes[static_cast<std::size_t>(node)]; }
+  const Diagram& diagram_;
+  const Adjacency edges_;
+};
 
 }  // namespace glassbox::viz

@@ -289,7 +289,7 @@ std::string explain_text(const Summary& summary, std::string_view path) {
   if (!summary.inputs.empty()) text += ", for a batch of " + with_commas(summary.figures_batch());
   text += "\n";
   for (const Explanation& e : explain(summary, index)) {
-    text += "\n" + pad_right(e.title, 17) + value_text(e.value) + "\n";
+    text += "\n" + pad_right(e.title, 22) + value_text(e.value) + "\n";
     if (!e.formula.empty()) text += "  = " + e.formula + "\n";
     if (!e.numbers.empty()) text += "  = " + e.numbers + "\n";
     std::size_t width = 0;

@@ -4,8 +4,8 @@
 #include <chrono>
 
 #include "engine/autograd/tape.h"
+#include "engine/core/roof.h"
 #include "engine/core/threads.h"
-#include "engine/cpu/roof.h"
 #include "engine/graph/recorder.h"
 #include "engine/ops/create.h"
 #include "engine/ops/pointwise.h"

@@ -16,11 +16,13 @@ namespace glassbox::viz {
 struct RecordOptions {
   // Why 2: batch norm in training mode refuses one value per channel.
   std::int64_t batch = 2;
-  // Of the inputs, in order. Those left out have the type of the model's first floating-point
-  // parameter, or f32.
+  // Of the inputs, in order. Those left out have the model's usual type, else that of its first
+  // floating-point parameter, or f32.
   std::vector<DType> dtypes = {};
   // Record the gradients of the outputs' sum too. What that sum takes is outside every call.
   bool backward = false;
+  // And an update of the parameters that have one, by plain SGD.
+  bool step = false;
 };
 
 struct Recording {
@@ -48,5 +50,14 @@ void run_pass(layers::ModuleBase& model, const Tensors& inputs, bool backward);
 // The graph alone; throws what the model throws.
 Graph record_forward(layers::ModuleBase& model, const std::vector<Shape>& inputs,
                      std::int64_t batch = 2);
+
+namespace detail {
+// The meta device that stands for the one that the model is on.
+Device meta_of(layers::ModuleBase& model);
+// Of each of `count` inputs: `given`, then the model's usual ones, then that of its first
+// floating-point parameter.
+std::vector<DType> input_dtypes(layers::ModuleBase& model, std::size_t count,
+                                const std::vector<DType>& given);
+}  // namespace detail
 
 }  // namespace glassbox::viz

@@ -130,6 +130,8 @@ class Figures {
       if (reader < 0) continue;
       for (const int v : graph_.nodes[i].inputs) {
         if (v < 0) continue;
+        const Role role = value(v).role;  // neither a parameter nor a generator's state connects
+        if (role != Role::input && role != Role::activation) continue;
         const int producer = value(v).producer;
         if (producer < 0) {
           const auto at = std::ranges::find(graph_.inputs, v);

@@ -193,7 +193,10 @@ std::vector<std::string> footnotes_of(const Summary& summary, const std::vector<
   if (has(Column::time, Column::time_backward))
     notes.push_back("Times are medians; ± is half of the interquartile range.");
   if (has(Column::roof))
-    notes.push_back("Roof: the lesser of the machine's peak and its bandwidth times FLOPs/B.");
+    notes.push_back(
+        "Roof: the lesser of the machine's peak and its bandwidth times FLOPs/B; more than 100 % "
+        "is "
+        "read from caches.");
   return notes;
 }
 

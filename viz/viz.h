@@ -4,5 +4,6 @@
 #include "viz/dot.h"
 #include "viz/explain.h"
 #include "viz/measure.h"
+#include "viz/memory.h"
 #include "viz/record.h"
 #include "viz/summary.h"

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <queue>
 #include <unordered_map>
+#include <utility>
 
 #include "engine/graph/recorder.h"
 #include "engine/ops/create.h"
@@ -241,6 +242,7 @@ void tape_link(const OpType& type, const void* op, Ins in, Outs out, int recorde
   }
   for (const Tensor& y : out) node->out_specs.push_back(y.spec());
   if (type.saves) {
+    Recorder* const recorder = current_recorder();
     for (const Saves::Item& item : type.saves(op).items) {
       if ((item.needed_by & wanted) == 0) continue;
       const std::span<const Tensor> list = item.is_output ? Ins(out) : in;
@@ -249,6 +251,7 @@ void tape_link(const OpType& type, const void* op, Ins in, Outs out, int recorde
       node->saved.push_back({item.is_output, item.index,
                              item.is_output ? without_tape(tensor) : tensor,
                              tensor.storage()->version()});
+      if (recorder) recorder->on_saved(recorded_node, tensor);
     }
   }
   for (std::size_t i = 0; i < out.size(); ++i) {
@@ -290,6 +293,9 @@ void set_grad_buffer(const Tensor& leaf, const Tensor& buffer) {
   }
   meta.grad_buffer = buffer;
 }
+
+StrayLeavesScope::StrayLeavesScope() : before_(std::exchange(strays, {})) {}
+StrayLeavesScope::~StrayLeavesScope() { strays = std::move(before_); }
 
 Tensors take_leaves_without_optimizer() {
   Tensors out;

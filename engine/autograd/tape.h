@@ -88,6 +88,19 @@ void set_grad_buffer(const Tensor& leaf, const Tensor& buffer);
 // forgets them.
 Tensors take_leaves_without_optimizer();
 
+// While it lives this thread notes such leaves apart, and then forgets them: for a step beside the
+// program's own.
+class StrayLeavesScope {
+ public:
+  StrayLeavesScope();
+  ~StrayLeavesScope();
+  StrayLeavesScope(const StrayLeavesScope&) = delete;
+  StrayLeavesScope& operator=(const StrayLeavesScope&) = delete;
+
+ private:
+  std::vector<std::weak_ptr<TensorImpl>> before_;
+};
+
 // Walks the tape from `root`. See Tensor::backward. With `retain_graph` the tape stays for another
 // walk.
 void backward(const Tensor& root, const Tensor& seed = {}, bool retain_graph = false);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <utility>
 
 #include "engine/core/error.h"
 
@@ -64,6 +65,7 @@ Allocator::Block Allocator::allocate(std::size_t bytes) {
   }
   stats_.allocated += rounded;
   stats_.peak = std::max(stats_.peak, stats_.allocated);
+  for (PeakScope* p = peaks_; p; p = p->next_) p->peak_ = std::max(p->peak_, stats_.allocated);
   return block;
 }
 
@@ -96,6 +98,24 @@ void Allocator::release_cached_locked() {
     }
   }
   cached_.clear();
+}
+
+Allocator::PeakScope::PeakScope(Allocator& allocator) : allocator_(allocator) {
+  std::lock_guard lock(allocator_.mutex_);
+  start_ = peak_ = allocator_.stats_.allocated;
+  next_ = std::exchange(allocator_.peaks_, this);
+}
+
+Allocator::PeakScope::~PeakScope() {
+  std::lock_guard lock(allocator_.mutex_);
+  PeakScope** link = &allocator_.peaks_;
+  while (*link != this) link = &(*link)->next_;
+  *link = next_;
+}
+
+std::size_t Allocator::PeakScope::peak() const {
+  std::lock_guard lock(allocator_.mutex_);
+  return peak_;
 }
 
 Allocator& allocator(Device device) {

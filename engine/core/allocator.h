@@ -43,6 +43,24 @@ class Allocator {
   void reset_peak();
   void release_cached();  // gives unused blocks back to the system
 
+  // The most bytes in use at once while it lives, whatever reset_peak() does meanwhile and however
+  // many of them there are. Of all threads.
+  class PeakScope {
+   public:
+    explicit PeakScope(Allocator& allocator);
+    ~PeakScope();
+    PeakScope(const PeakScope&) = delete;
+    PeakScope& operator=(const PeakScope&) = delete;
+    std::size_t start() const { return start_; }  // in use when it began
+    std::size_t peak() const;
+
+   private:
+    friend class Allocator;
+    Allocator& allocator_;
+    PeakScope* next_;
+    std::size_t start_, peak_;
+  };
+
  private:
   void* take_from_system(std::size_t bytes);
   void release_cached_locked();
@@ -51,6 +69,7 @@ class Allocator {
   mutable std::mutex mutex_;
   std::map<std::size_t, std::vector<void*>> cached_;  // by capacity
   MemoryStats stats_;
+  PeakScope* peaks_ = nullptr;  // those that live, a list
 };
 
 // The allocator of a device. Throws Error for a device that this build or machine does not have.

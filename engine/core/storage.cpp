@@ -4,10 +4,19 @@
 
 namespace glassbox {
 
+namespace {
+thread_local constinit StorageObserver* observer = nullptr;
+}
+StorageObserverScope::StorageObserverScope(StorageObserver& o) : previous_(observer) {
+  observer = &o;
+}
+StorageObserverScope::~StorageObserverScope() { observer = previous_; }
+
 Storage::Storage(std::size_t bytes, Device device)
     : bytes_(bytes), device_(device), allocator_(&allocator(device)) {
   block_ = allocator_->allocate(bytes);
   data_ = static_cast<std::byte*>(block_.data);
+  if (observer) observer->on_allocate(*this);
 }
 
 Storage::Storage(std::shared_ptr<Storage> whole, std::size_t offset, std::size_t bytes)
@@ -17,7 +26,9 @@ Storage::Storage(std::shared_ptr<Storage> whole, std::size_t offset, std::size_t
       whole_(std::move(whole)) {}
 
 Storage::~Storage() {
-  if (allocator_) allocator_->free(block_);
+  if (!allocator_) return;
+  if (observer) observer->on_free(*this);
+  allocator_->free(block_);
 }
 
 }  // namespace glassbox

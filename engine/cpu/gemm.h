@@ -4,6 +4,8 @@
 #pragma once
 #include <cstdint>
 
+#include "engine/cpu/context.h"
+
 namespace glassbox::cpu {
 inline namespace GLASSBOX_CPU_LEVEL {
 
@@ -43,6 +45,12 @@ struct Tiling {
   std::int64_t tiles_across() const { return columns == 0 ? 0 : (n + columns - 1) / columns; }
   std::int64_t tiles() const { return tiles_down() * tiles_across(); }
 };
+
+// y [m,n] = a b by all of the context's threads, plus the row `bias` [n] where there is one; with
+// `add` y += a b, and there is no bias.
+template <class T>
+void multiply(const Context& ctx, MatrixView<T> a, MatrixView<T> b, const T* bias, T* y,
+              std::int64_t m, std::int64_t n, std::int64_t k, bool add = false);
 
 }  // namespace GLASSBOX_CPU_LEVEL
 }  // namespace glassbox::cpu

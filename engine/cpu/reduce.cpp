@@ -85,6 +85,8 @@ struct Pieces {
   std::int64_t outputs(std::int64_t group) const {
     return across ? std::min(width, row - group % strips * width) : 1;
   }
+  // Sums of pieces that wait to be added up.
+  std::int64_t partials() const { return blocks > 1 ? r.outputs * blocks : 0; }
   // Pieces that are worth handing to a thread together.
   std::int64_t per_chunk() const {
     return std::max<std::int64_t>(
@@ -147,12 +149,17 @@ void sum_piece(const Pieces& p, const T* x, std::int64_t group, std::int64_t b, 
   });
 }
 
+// The working memory of `reduce`, in doubles.
+std::size_t partial_sums(std::string_view op, const Shape& x, const std::vector<int>& dims) {
+  const Reduction r(op, x, dims);
+  return static_cast<std::size_t>(Pieces(r).partials());
+}
+
 // Calls put(output, sum) for every output.
 template <class T, class Term, class Put>
 void reduce(const cpu::Context& ctx, const Reduction& r, const T* x, const Term& term,
-            const double* shift, const Put& put) {
+            const double* shift, double* partial, const Put& put) {
   const Pieces p(r);
-  std::vector<double> partial(static_cast<std::size_t>(p.blocks > 1 ? r.outputs * p.blocks : 0));
   parallel_chunks(
       ctx, p.groups * p.blocks, p.per_chunk(), [&](std::int64_t begin, std::int64_t end) {
         double total[Pieces::longest_strip];
@@ -164,14 +171,13 @@ void reduce(const cpu::Context& ctx, const Reduction& r, const T* x, const Term&
             if (p.blocks == 1)
               put(first + j, total[j]);
             else
-              partial[static_cast<std::size_t>((first + j) * p.blocks + b)] = total[j];
+              partial[(first + j) * p.blocks + b] = total[j];
           }
         }
       });
   for (std::int64_t o = 0; p.blocks > 1 && o < r.outputs; ++o) {
     double total = 0;
-    for (std::int64_t b = 0; b < p.blocks; ++b)
-      total += partial[static_cast<std::size_t>(o * p.blocks + b)];
+    for (std::int64_t b = 0; b < p.blocks; ++b) total += partial[o * p.blocks + b];
     put(o, total);
   }
 }
@@ -183,12 +189,19 @@ void run_sum(const Op& op, const cpu::Context& ctx, Ins in, Outs out, bool mean)
   dispatch_floating(op.name, out[0].dtype(), [&](auto type) {
     using T = decltype(type);
     T* const y = out_ptr<T>(out[0]);
-    reduce(ctx, r, in_ptr<T>(in[0]), Itself(), nullptr,
+    reduce(ctx, r, in_ptr<T>(in[0]), Itself(), nullptr, static_cast<double*>(ctx.scratch()),
            [&](std::int64_t o, double total) { y[o] = static_cast<T>(total / divisor); });
   });
 }
 
 }  // namespace
+
+std::size_t scratch(const ops::Sum& op, const cpu::Context&, Specs in, Specs) {
+  return partial_sums(op.name, in[0].shape, op.dims) * sizeof(double);
+}
+std::size_t scratch(const ops::Mean& op, const cpu::Context&, Specs in, Specs) {
+  return partial_sums(op.name, in[0].shape, op.dims) * sizeof(double);
+}
 
 void run(const ops::Sum& op, cpu::Context& ctx, Ins in, Outs out) {
   run_sum(op, ctx, in, out, false);
@@ -197,9 +210,10 @@ void run(const ops::Mean& op, cpu::Context& ctx, Ins in, Outs out) {
   run_sum(op, ctx, in, out, true);
 }
 
-// The means, in double.
-std::size_t scratch(const ops::Var&, const cpu::Context&, Specs, Specs out) {
-  return static_cast<std::size_t>(out[0].numel()) * sizeof(double);
+// The means, in double, before the partial sums.
+std::size_t scratch(const ops::Var& op, const cpu::Context&, Specs in, Specs out) {
+  return (static_cast<std::size_t>(out[0].numel()) + partial_sums(op.name, in[0].shape, op.dims)) *
+         sizeof(double);
 }
 
 void run(const ops::Var& op, cpu::Context& ctx, Ins in, Outs out) {
@@ -207,13 +221,14 @@ void run(const ops::Var& op, cpu::Context& ctx, Ins in, Outs out) {
   const double count = static_cast<double>(r.count);
   const double degrees = std::max(0.0, count - op.correction);
   double* const means = static_cast<double*>(ctx.scratch());
+  double* const partial = means + out[0].numel();
   dispatch_floating(op.name, out[0].dtype(), [&](auto type) {
     using T = decltype(type);
     const T* const x = in_ptr<T>(in[0]);
     T* const y = out_ptr<T>(out[0]);
-    reduce(ctx, r, x, Itself(), nullptr,
+    reduce(ctx, r, x, Itself(), nullptr, partial,
            [&](std::int64_t o, double total) { means[o] = total / count; });
-    reduce(ctx, r, x, SquaredDistance(), means,
+    reduce(ctx, r, x, SquaredDistance(), means, partial,
            [&](std::int64_t o, double total) { y[o] = static_cast<T>(total / degrees); });
   });
 }

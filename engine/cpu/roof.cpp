@@ -1,4 +1,4 @@
-#include "engine/cpu/roof.h"
+#include "engine/core/roof.h"
 
 #include <algorithm>
 #include <chrono>

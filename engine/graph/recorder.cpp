@@ -180,8 +180,11 @@ int GraphRecorder::on_op(const OpType& type, const void* op, Ins in, Ins out) {
 }
 
 void GraphRecorder::on_error(const OpType& type, const void*, Ins in, std::string_view message) {
-  Failure failure{
-      std::string(type.name), std::string(message), {}, open_.empty() ? -1 : open_.back()};
+  Failure failure{std::string(type.name),
+                  std::string(message),
+                  {},
+                  open_.empty() ? -1 : open_.back(),
+                  std::string(type.kind)};
   for (const Tensor& x : in) failure.inputs.push_back(value_of(x));
   failures_.push_back(std::move(failure));
 }

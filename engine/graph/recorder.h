@@ -16,11 +16,15 @@ class Recorder {
   virtual ~Recorder() = default;
   virtual void on_enter(Scoped& module, Ins inputs) = 0;
   virtual void on_leave(Scoped& module, Ins outputs, bool completed) = 0;
+  // An op has accepted its inputs; its memory is taken next.
+  virtual void on_begin(const OpType& /*type*/) {}
   // Returns a number for the op that on_backward and Phase::backward ops refer to, or -1.
   virtual int on_op(const OpType& type, const void* op, Ins in, Ins out) = 0;
   // An op refused its inputs with `message`; the exception follows.
   virtual void on_error(const OpType& /*type*/, const void* /*op*/, Ins /*in*/,
                         std::string_view /*message*/) {}
+  // The tape keeps `tensor` until the gradient of op number `node` has been computed.
+  virtual void on_saved(int /*node*/, const Tensor& /*tensor*/) {}
   // The gradient of op number `forward_node` is about to be computed (-1: of an unrecorded op).
   virtual void on_backward(int /*forward_node*/) {}
 };
@@ -82,6 +86,7 @@ class GraphRecorder final : public Recorder {
     std::string op, message;
     std::vector<int> inputs;
     int call = -1;
+    std::string kind;
   };
   const std::vector<Failure>& failures() const { return failures_; }
 

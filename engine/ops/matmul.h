@@ -1,12 +1,14 @@
-// Products of matrices: MatMul, and Linear, which is a matrix product over the last dimension with
-// a bias. Both sum in the operands' type.
+// Products of matrices: MatMul, also of batches and vectors, and Linear, which is a matrix product
+// over the last dimension with a bias. Both sum in the operands' type.
 #pragma once
 #include "engine/apply.h"
 
 namespace glassbox {
 namespace ops {
 
-// y = a b for a [m,k] and b [k,n]; a transposed operand is given as [k,m] or [n,k].
+// y = a b for a [...,m,k] and b [...,k,n]; a transposed operand is given as [...,k,m] or [...,n,k].
+// Leading dimensions broadcast. A vector a [k] is the row [1,k] and a vector b [k] the column
+// [k,1]; y is then without that dimension. (torch.matmul)
 struct MatMul {
   static constexpr std::string_view name = "matmul", kind = "MatMul";
   bool transpose_a = false, transpose_b = false;
@@ -36,7 +38,8 @@ struct Linear {
 void run(const ops::MatMul&, cpu::Context&, Ins, Outs);
 void run(const ops::Linear&, cpu::Context&, Ins, Outs);
 
-// [m,k] x [k,n] -> [m,n]
+// [...,m,k] x [...,k,n] -> [...,m,n]; vectors as in torch.matmul. Throws Error for shapes that do
+// not fit.
 Tensor matmul(const Tensor& a, const Tensor& b, const ops::MatMul& op = {});
 // x [..., in], w [out, in], b [out] or undefined -> [..., out]
 Tensor linear(const Tensor& x, const Tensor& w, const Tensor& b = {});

@@ -1,14 +1,18 @@
 // AllOps: every op of the library. The CUDA library fills its kernels in this order, and the tests
 // ask each op for its row in the table. A pointwise op is listed in pointwise.h alone.
 #pragma once
+#include "engine/ops/attention.h"
 #include "engine/ops/augment.h"
 #include "engine/ops/clip.h"
 #include "engine/ops/conv.h"
 #include "engine/ops/create.h"
 #include "engine/ops/ema.h"
+#include "engine/ops/embedding.h"
 #include "engine/ops/gather.h"
 #include "engine/ops/group_norm.h"
 #include "engine/ops/index.h"
+#include "engine/ops/layer_norm.h"
+#include "engine/ops/lstm.h"
 #include "engine/ops/matmul.h"
 #include "engine/ops/norm.h"
 #include "engine/ops/optim.h"
@@ -58,6 +62,18 @@ using HeavyOps = OpList<
     BatchNormUpdate,
     GroupNorm,
     GroupNormGrad,
+    // layer_norm
+    LayerNorm,
+    LayerNormGrad,
+    // embedding
+    Embedding,
+    EmbeddingGrad,
+    // attention
+    ScaledDotProductAttention,
+    ScaledDotProductAttentionGrad,
+    // lstm
+    Lstm,
+    LstmGrad,
     // matmul
     MatMul,
     Linear,

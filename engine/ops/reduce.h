@@ -59,6 +59,8 @@ Shape reduced_shape(std::string_view op, const Shape& x, const std::vector<int>&
 void run(const ops::Sum&, cpu::Context&, Ins, Outs);
 void run(const ops::Mean&, cpu::Context&, Ins, Outs);
 void run(const ops::Var&, cpu::Context&, Ins, Outs);
+std::size_t scratch(const ops::Sum&, const cpu::Context&, Specs in, Specs out);
+std::size_t scratch(const ops::Mean&, const cpu::Context&, Specs in, Specs out);
 std::size_t scratch(const ops::Var&, const cpu::Context&, Specs in, Specs out);
 
 Tensor sum(const Tensor& x, const ops::Sum& op = {});

@@ -48,6 +48,7 @@ class Optimizer {
   // Makes the gradients undefined; the next backward writes them instead of adding.
   void zero_grad();
 
+  const std::string& name() const { return name_; }          // "SGD"
   const Tensors& parameters() const { return parameters_; }  // of all groups, in order
   std::size_t num_groups() const { return groups_.size(); }
 

@@ -8,6 +8,7 @@
 #include <iostream>
 
 #include "engine/io/file.h"
+#include "glassbox/summary_verbs.h"
 #include "glassbox/tool_verbs.h"
 #include "glassbox/train_verbs.h"
 #include "glassbox/usage_error.h"
@@ -44,11 +45,12 @@ class CommandLine {
     app_.require_subcommand(1);
     app_.set_version_flag("--version", version_text());
     add_models();
-    add_summary();
+    const FindModel by_name = [this](const std::string& name) -> const models::Entry& {
+      return find(name);
+    };
+    add_summary_verbs(app_, by_name, action_);
     add_graph();
-    add_train_verbs(
-        app_, [this](const std::string& name) -> const models::Entry& { return find(name); },
-        command_line_, action_);
+    add_train_verbs(app_, by_name, command_line_, action_);
     add_tool_verbs(app_, entries_, program_, action_);
   }
 
@@ -79,6 +81,9 @@ class CommandLine {
       if (!std::cout.flush() || std::fflush(stdout) != 0)
         throw Error("cannot write to standard output");
       return done;
+    } catch (const ExitWith& end) {
+      std::cout.flush();
+      return end.code;
     } catch (const UsageError& e) {
       std::fprintf(stderr, "glassbox: %s\n", e.what());
       return wrong_usage;
@@ -113,13 +118,6 @@ class CommandLine {
                      "? (`glassbox models` lists all)");
   }
 
-  // A model that is only looked at takes no memory.
-  std::shared_ptr<layers::ModuleBase> on_meta(const std::string& name) const {
-    const models::Entry& entry = find(name);
-    const DeviceScope meta(Device::meta());
-    return entry.make();
-  }
-
   void add_models() {
     CLI::App* verb = app_.add_subcommand("models", "list the models");
     verb->callback([this] {
@@ -131,29 +129,6 @@ class CommandLine {
         }
       };
     });
-  }
-
-  void add_summary() {
-    CLI::App* verb =
-        app_.add_subcommand("summary", "print a model's layers, shapes and parameters");
-    verb->add_option("model", model_, "its name, from `glassbox models`")->required();
-    verb->add_option("--input", input_, "shape of one sample, 3x224x224; several with commas");
-    verb->add_option("--style", style_, "tree or torchsummary")->capture_default_str();
-    verb->footer(
-        "Examples:\n  glassbox summary cifar\n  glassbox summary vgg11_bn@2019 --style "
-        "torchsummary\n");
-    verb->callback([this] { action_ = [this] { print_summary(); }; });
-  }
-
-  void print_summary() {
-    viz::SummaryOptions options;
-    if (style_ == "torchsummary") {
-      options.style = viz::Style::torchsummary;
-    } else if (style_ != "tree") {
-      throw UsageError("--style " + style_ + " is neither tree nor torchsummary");
-    }
-    const auto model = on_meta(model_);
-    std::cout << viz::summary(*model, inputs_of(*model), options);
   }
 
   void add_graph() {
@@ -171,7 +146,7 @@ class CommandLine {
     const bool known = output_ == "-" || output_.ends_with(".dot") || output_.ends_with(".gv");
     if (!known)
       throw UsageError("graph: cannot write " + output_ + ": the known endings are .dot and .gv");
-    const auto model = on_meta(model_);
+    const auto model = make_on_meta(find(model_));
     const std::vector<Shape> inputs = inputs_of(*model);
     if (inputs.empty())
       throw UsageError("graph: " + model_ + " has no usual input; give --input CxHxW");
@@ -184,31 +159,16 @@ class CommandLine {
     }
   }
 
-  // --input 3x224x224,10 or the model's usual one.
+  // --input or the model's usual one.
   std::vector<Shape> inputs_of(layers::ModuleBase& model) const {
-    if (input_.empty()) return model.usual_inputs();
-    std::vector<Shape> shapes;
-    Shape shape;
-    std::string number;
-    for (const char c : input_ + ",") {
-      if (c >= '0' && c <= '9' && number.size() < 12) {
-        number += c;
-      } else if ((c == 'x' || c == ',') && !number.empty() && shape.rank() < Shape::max_rank - 1) {
-        shape.push_back(std::stoll(number));
-        number.clear();
-        if (c == ',') shapes.push_back(std::exchange(shape, {}));
-      } else {
-        throw UsageError("--input " + input_ + " is not of the form 3x224x224[,...]");
-      }
-    }
-    return shapes;
+    return input_.empty() ? model.usual_inputs() : parse_shapes(input_);
   }
 
   CLI::App app_{"Glassbox: a small deep-learning engine that you can see through", "glassbox"};
   std::vector<models::Entry> entries_;
   std::function<void()> action_;
   std::string program_ = "glassbox";  // how it was called
-  std::string model_, input_, style_ = "tree", output_ = "-";
+  std::string model_, input_, output_ = "-";
   std::vector<std::string> command_line_;
 };
 

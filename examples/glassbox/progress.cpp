@@ -1,30 +1,13 @@
 #include "glassbox/progress.h"
 
 #include <fmt/format.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cstdio>
-#include <cstdlib>
-#include <string_view>
+
+#include "glassbox/terminal.h"
 
 namespace glassbox {
-
-namespace {
-
-int terminal_width() {
-  winsize size{};
-  if (::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size.ws_col;
-  return 80;
-}
-
-bool is_terminal() {
-  const char* term = std::getenv("TERM");
-  return ::isatty(STDOUT_FILENO) && !(term && std::string_view(term) == "dumb");
-}
-
-}  // namespace
 
 std::string format_duration(double seconds) {
   const auto s = static_cast<long>(seconds + 0.5);
@@ -36,7 +19,7 @@ Progress::Progress(std::string title, std::int64_t total, std::int64_t already)
     : title_(std::move(title)),
       total_(total),
       already_(already),
-      terminal_(is_terminal()),
+      terminal_(stdout_is_terminal()),
       start_(Clock::now()),
       last_(start_) {}
 
@@ -71,7 +54,7 @@ void Progress::draw(std::int64_t done, double loss, double accuracy, double elap
       " {:3.0f} %  {:.0f} images/s  ETA {}  loss {:.4f}  accuracy {:.4f}",
       100.0 * static_cast<double>(done) / static_cast<double>(std::max<std::int64_t>(1, total_)),
       rate, format_duration(left), loss, accuracy);
-  const int room = terminal_width() - 1 - static_cast<int>(title_.size() + tail.size()) - 1;
+  const int room = stdout_width() - 1 - static_cast<int>(title_.size() + tail.size()) - 1;
   std::string bar;
   if (room >= 10) {
     const int cells = std::min(room, 30);

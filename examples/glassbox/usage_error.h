@@ -9,4 +9,9 @@ class UsageError : public Error {
   using Error::Error;
 };
 
+// Ends the command with that exit code; what there is to say has been said.
+struct ExitWith {
+  int code;
+};
+
 }  // namespace glassbox

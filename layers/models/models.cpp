@@ -49,6 +49,9 @@ const std::vector<Entry>& zoo() {
       {"mlp", "784-512-256-10 with dropout, 1x28x28", make<Mlp>},
       {"siamese", "two images through one tower, twice 1x28x28", make<Siamese>},
       {"autoencoder", "784-128-32 and back with the same weights, 1x28x28", make<Autoencoder>},
+      {"transformer", "Transformer encoder that classifies text, 64 tokens",
+       make<TransformerClassifier>},
+      {"char_rnn", "LSTM that predicts the next character, 100 characters", make<CharRnn>},
   };
   return entries;
 }

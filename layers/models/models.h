@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "layers/models/alexnet.h"
+#include "layers/models/char_rnn.h"
 #include "layers/models/cifar.h"
 #include "layers/models/densenet.h"
 #include "layers/models/googlenet.h"
@@ -15,6 +16,7 @@
 #include "layers/models/resnet.h"
 #include "layers/models/small.h"
 #include "layers/models/squeezenet.h"
+#include "layers/models/transformer.h"
 #include "layers/models/unet.h"
 #include "layers/models/vgg.h"
 

@@ -11,10 +11,12 @@ const std::vector<Row>& all_rows() {
   static const std::vector<Row> rows = [] {
     std::vector<Row> all;
     for (const auto& family :
-         {create_rows(), shape_rows(), reduce_rows(), update_rows(), pointwise_rows(), conv_rows(),
-          pool_rows(), norm_rows(), matmul_rows(), softmax_rows(), random_rows(), index_rows(),
-          augment_rows(), optim_rows(), clip_rows(), conv_transpose_rows(), group_norm_rows(),
-          gather_rows()}) {
+         {create_rows(),     shape_rows(),   reduce_rows(),     update_rows(),
+          pointwise_rows(),  conv_rows(),    pool_rows(),       norm_rows(),
+          matmul_rows(),     softmax_rows(), random_rows(),     index_rows(),
+          augment_rows(),    optim_rows(),   clip_rows(),       conv_transpose_rows(),
+          group_norm_rows(), gather_rows(),  layer_norm_rows(), embedding_rows(),
+          attention_rows(),  lstm_rows()}) {
       all.insert(all.end(), family.begin(), family.end());
     }
     return all;

@@ -96,7 +96,7 @@ Row forward_row() {
   add("empty batch", {.groups = 2}, {0, 4, 4, 4});
   add("threads", {.groups = 3}, {9, 6, 25, 31});
   add("threads, a group in parts", {}, {1, 3, 119, 121});
-  add("threads, [N,C]", {.groups = 17}, {1200, 34});
+  add("threads, [N,C]", {.groups = 17}, {600, 85});
   // One value in a group: the difference from its mean is 0.
   add("groups of one value", {.groups = 3}, {2, 3});
   row.samples.back().differentiable = {false, true, true};
@@ -148,7 +148,7 @@ Row grad_row() {
   add("empty batch", 2, {0, 4, 4, 4});
   add("threads", 3, {3, 6, 25, 31});
   add("threads, large planes", 1, {1, 3, 119, 121});
-  add("threads, [N,C]", 17, {1200, 34});
+  add("threads, [N,C]", 17, {600, 85});
   const Tensor x = values({2, 4, 3, 3}), four = values({4}), each_group = values({2, 2});
   const Grad two{2};
   row.wrong = {

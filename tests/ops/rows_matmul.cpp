@@ -1,4 +1,6 @@
 // Rows of the matmul family (engine/ops/matmul.h).
+#include <algorithm>
+
 #include "engine/ops/matmul.h"
 #include "tests/ops/op_table.h"
 
@@ -7,17 +9,48 @@ namespace {
 
 using namespace glassbox::ops;
 
+// Vectors as matrices, and every element by its own index.
 Tensors naive_matmul(const MatMul& op, const Tensors& in) {
-  const Values a(in[0]), b(in[1]);
-  const std::int64_t m = a.size(op.transpose_a ? 1 : 0), k = a.size(op.transpose_a ? 0 : 1);
-  const std::int64_t n = b.size(op.transpose_b ? 0 : 1);
-  Values y({m, n});
-  for_each_index({m, n, k}, [&](const Index& i) {
-    const double left = op.transpose_a ? a(i[2], i[0]) : a(i[0], i[2]);
-    const double right = op.transpose_b ? b(i[1], i[2]) : b(i[2], i[1]);
-    y(i[0], i[1]) += left * right;
+  Shape a_shape = in[0].shape(), b_shape = in[1].shape();
+  const bool row = a_shape.rank() == 1, column = b_shape.rank() == 1;
+  if (row) a_shape.insert(0, 1);
+  if (column) b_shape.push_back(1);
+  const std::int64_t m = a_shape.size(op.transpose_a ? -1 : -2);
+  const std::int64_t k = a_shape.size(op.transpose_a ? -2 : -1);
+  const std::int64_t n = b_shape.size(op.transpose_b ? -2 : -1);
+  const int rank = std::max(a_shape.rank(), b_shape.rank());
+  Shape shape;
+  for (int d = 0; d < rank - 2; ++d) {
+    const auto size = [&](const Shape& x) {
+      const int own = d - (rank - x.rank());
+      return own < 0 ? std::int64_t(1) : x[own];
+    };
+    shape.push_back(size(a_shape) == 1 ? size(b_shape) : size(a_shape));
+  }
+  shape.push_back(m);
+  shape.push_back(n);
+  const Values a_values(in[0]), b_values(in[1]);
+  Values a(a_shape), b(b_shape), y(shape);
+  for (std::int64_t i = 0; i < a.numel(); ++i) a[i] = a_values[i];
+  for (std::int64_t i = 0; i < b.numel(); ++i) b[i] = b_values[i];
+  const auto last_two = [rank](Index at, std::int64_t first, std::int64_t second) {
+    at[static_cast<std::size_t>(rank - 2)] = first;
+    at[static_cast<std::size_t>(rank - 1)] = second;
+    return at;
+  };
+  for_each_index(shape, [&](const Index& at) {
+    const std::int64_t i = at[static_cast<std::size_t>(rank - 2)], j = at.back();
+    for (std::int64_t l = 0; l < k; ++l) {
+      const Index left = op.transpose_a ? last_two(at, l, i) : last_two(at, i, l);
+      const Index right = op.transpose_b ? last_two(at, j, l) : last_two(at, l, j);
+      y.at(at) += a.broadcast(left) * b.broadcast(right);
+    }
   });
-  return {y.tensor()};
+  if (column) shape.erase(shape.rank() - 1);
+  if (row) shape.erase(shape.rank() - (column ? 1 : 2));
+  Values out(shape);
+  for (std::int64_t i = 0; i < y.numel(); ++i) out[i] = y[i];
+  return {out.tensor()};
 }
 
 Row matmul_row() {
@@ -33,18 +66,51 @@ Row matmul_row() {
       sample("empty sum", MatMul{}, {values({3, 0}, 14), values({0, 5}, 15)}),
       sample("tiles", MatMul{}, {values({129, 131}, 16), values({131, 133}, 17)}),
       sample("long sum", MatMul{true, false}, {values({9001, 65}, 18), values({9001, 3}, 19)}),
+      sample("batched", MatMul{}, {values({3, 2, 4}, 20), values({3, 4, 5}, 21)}),
+      sample("batched, first transposed", MatMul{true, false},
+             {values({3, 4, 2}, 22), values({3, 4, 5}, 23)}),
+      sample("batched, both transposed", MatMul{true, true},
+             {values({2, 3, 4, 2}, 24), values({3, 5, 4}, 25)}),
+      sample("batches broadcast", MatMul{}, {values({2, 1, 3, 4}, 26), values({3, 4, 5}, 27)}),
+      sample("batches broadcast, second transposed", MatMul{false, true},
+             {values({3, 1, 4}, 28), values({2, 1, 3, 4}, 29)}),
+      sample("one right matrix", MatMul{}, {values({2, 3, 2, 4}, 30), values({4, 5}, 31)}),
+      sample("one right matrix, transposed", MatMul{false, true},
+             {values({3, 2, 4}, 32), values({1, 5, 4}, 33)}),
+      sample("one right matrix, first transposed", MatMul{true, false},
+             {values({3, 4, 2}, 34), values({4, 5}, 35)}),
+      sample("one left matrix", MatMul{}, {values({2, 4}, 36), values({3, 4, 5}, 37)}),
+      sample("no batch", MatMul{}, {values({0, 3, 4}, 38), values({4, 5}, 39)}),
+      sample("no batch, broadcast", MatMul{}, {values({0, 1, 3, 4}, 40), values({3, 4, 5}, 41)}),
+      sample("vector and vector", MatMul{}, {values({7}, 42), values({7}, 43)}),
+      sample("matrix and vector", MatMul{}, {values({3, 4}, 44), values({4}, 45)}),
+      sample("vector and matrix", MatMul{}, {values({4}, 46), values({4, 5}, 47)}),
+      sample("vector and transposed matrix", MatMul{false, true},
+             {values({4}, 48), values({5, 4}, 49)}),
+      sample("batch and vector", MatMul{}, {values({2, 3, 4}, 50), values({4}, 51)}),
+      sample("transposed batch and vector", MatMul{true, false},
+             {values({2, 4, 3}, 52), values({4}, 53)}),
+      sample("vector and batch", MatMul{}, {values({4}, 54), values({2, 4, 3}, 55)}),
+      sample("batch of tiles", MatMul{}, {values({2, 67, 129}, 56), values({2, 129, 131}, 57)}),
   };
   row.samples[0].flops = 2 * 3 * 4 * 5;
+  row.samples[10].flops = 2 * 3 * 2 * 4 * 5;
   // Long sums of rounded inputs.
   row.samples[8].tolerance_f32 = row.samples[9].tolerance_f32 = 1e-4;
+  row.samples.back().tolerance_f32 = 1e-4;
   row.reference = naive<MatMul>(naive_matmul);
   row.wrong = {
       wrong(MatMul{}, {values({2, 3}), values({4, 5})},
             "a has 3 columns but b has 4 rows (a [2,3], b [4,5])"),
       wrong(MatMul{true, true}, {values({2, 3}), values({4, 5})},
             "a has 2 columns but b has 5 rows (a [2,3] transposed, b [4,5] transposed)"),
-      wrong(MatMul{}, {values({3}), values({3, 5})}, "a must have 2 dimensions, got [3]"),
-      wrong(MatMul{}, {values({2, 3}), values({2, 3, 5})}, "b must have 2 dimensions, got [2,3,5]"),
+      wrong(MatMul{}, {values({}), values({3, 5})}, "a must have at least 1 dimension, got []"),
+      wrong(MatMul{}, {values({3}), values({})}, "b must have at least 1 dimension, got []"),
+      wrong(MatMul{true, false}, {values({3}), values({3, 5})},
+            "a must have at least 2 dimensions to be transposed, got [3]"),
+      wrong(MatMul{}, {values({3}), values({4})},
+            "a has 3 columns but b has 4 rows (a [3], b [4])"),
+      wrong(MatMul{}, {values({2, 2, 3}), values({3, 3, 5})}, "[2] and [3]"),
       wrong(MatMul{}, {values({2, 3}), Tensor()}, "operand 1 is undefined"),
       wrong(MatMul{}, {integers({2, 3}), integers({3, 5})}, "needs floating-point tensors"),
       wrong(MatMul{}, {values({2, 3}), values({3, 5}).to(DType::f32)},

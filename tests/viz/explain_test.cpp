@@ -143,7 +143,8 @@ TEST_CASE("explain: the printed terms give the printed figures") {
   std::set<std::string> titles;
   const DeviceScope meta(Device::meta());
   for (const std::string name :
-       {"cifar", "mnist", "resnet18", "googlenet", "mobilenet_v2", "alexnet"}) {
+       {"cifar", "mnist", "resnet18", "googlenet", "mobilenet_v2", "alexnet", "unet", "siamese",
+        "autoencoder", "mlp", "transformer", "char_rnn"}) {
     CAPTURE(name);
     const auto entry =
         std::ranges::find_if(models::zoo(), [&](const auto& e) { return e.name == name; });
@@ -177,10 +178,10 @@ TEST_CASE("explain: convolutions and matrix products have formulas of their own"
     }
   }
   const std::string text = viz::explain_text(summary, "c2d");
-  CHECK(text.find("MACs             442,368\n"
+  CHECK(text.find("MACs                  442,368\n"
                   "  = N · oh · ow · out channels · (in channels / groups) · kh · kw\n"
                   "  = 1 × 32 × 32 × 16 × (3 / 1) × 3 × 3\n") != std::string::npos);
-  CHECK(text.find("Parameters       448\n  = weight + bias\n  = 16 × 3 × 3 × 3 + 16\n") !=
+  CHECK(text.find("Parameters            448\n  = weight + bias\n  = 16 × 3 × 3 × 3 + 16\n") !=
         std::string::npos);
   CHECK(viz::explain_text(summary, "CifarModel").find("  + 35,024   features\n") !=
         std::string::npos);
