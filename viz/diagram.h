@@ -76,6 +76,9 @@ struct Diagram {
   std::vector<int> successors(int node) const;    // once each, in order
   std::vector<int> predecessors(int node) const;  // once each, in order of the operands
   int find(std::string_view id) const;            // -1: there is none
+  // By the ending; without one a PDF, or SVG where this build makes none (viz/diagram_save.h, which
+  // has options). Throws Error for another ending and for a disk that refuses.
+  void save(const std::string& file) const;
 };
 
 // "Conv 3×3, 64 → 128 /2": name, or op with kernel, channels and stride; without repeat. Of a

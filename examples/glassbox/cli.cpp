@@ -8,6 +8,7 @@
 #include <iostream>
 
 #include "engine/io/file.h"
+#include "glassbox/graph_verbs.h"
 #include "glassbox/summary_verbs.h"
 #include "glassbox/tool_verbs.h"
 #include "glassbox/train_verbs.h"
@@ -49,7 +50,7 @@ class CommandLine {
       return find(name);
     };
     add_summary_verbs(app_, by_name, action_);
-    add_graph();
+    add_graph_verbs(app_, by_name, action_);
     add_train_verbs(app_, by_name, command_line_, action_);
     add_tool_verbs(app_, entries_, program_, action_);
   }
@@ -131,46 +132,10 @@ class CommandLine {
     });
   }
 
-  void add_graph() {
-    CLI::App* verb = app_.add_subcommand("graph", "write a model's forward graph as DOT");
-    verb->add_option("model", model_, "its name, from `glassbox models`")->required();
-    verb->add_option("--input", input_, "shape of one sample, 3x224x224; several with commas");
-    verb->add_option("-o,--output", output_, "file to write, .dot or .gv; - is standard output")
-        ->capture_default_str();
-    verb->footer(
-        "Examples:\n  glassbox graph cifar -o cifar.dot && dot -Tsvg cifar.dot -o cifar.svg\n");
-    verb->callback([this] { action_ = [this] { write_graph(); }; });
-  }
-
-  void write_graph() {
-    const bool known = output_ == "-" || output_.ends_with(".dot") || output_.ends_with(".gv");
-    if (!known)
-      throw UsageError("graph: cannot write " + output_ + ": the known endings are .dot and .gv");
-    const auto model = make_on_meta(find(model_));
-    const std::vector<Shape> inputs = inputs_of(*model);
-    if (inputs.empty())
-      throw UsageError("graph: " + model_ + " has no usual input; give --input CxHxW");
-    const viz::Diagram diagram = viz::build_graph(*model, inputs, {});
-    if (!diagram.failure.empty()) throw Error(diagram.failure);
-    const std::string text = viz::to_dot(diagram);
-    if (output_ == "-") {
-      std::cout << text;
-    } else {
-      io::write_file(output_, text);
-      fmt::print("wrote {}\n", output_);
-    }
-  }
-
-  // --input or the model's usual one.
-  std::vector<Shape> inputs_of(layers::ModuleBase& model) const {
-    return input_.empty() ? model.usual_inputs() : parse_shapes(input_);
-  }
-
   CLI::App app_{"Glassbox: a small deep-learning engine that you can see through", "glassbox"};
   std::vector<models::Entry> entries_;
   std::function<void()> action_;
   std::string program_ = "glassbox";  // how it was called
-  std::string model_, input_, output_ = "-";
   std::vector<std::string> command_line_;
 };
 

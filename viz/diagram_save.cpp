@@ -1,0 +1,64 @@
+#include "viz/diagram_save.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <filesystem>
+
+#include "engine/io/file.h"
+#include "viz/diagram_files.h"
+#include "viz/dot.h"
+#include "viz/text_drawing.h"
+
+namespace glassbox::viz {
+
+const std::vector<std::string>& diagram_endings() {
+  static const std::vector<std::string> endings = {".pdf",  ".svg", ".png",
+                                                   ".dot",  ".gv",  ".html",
+                                                   ".mmd",  ".model_explorer.json",
+                                                   ".json", ".txt"};
+  return endings;
+}
+
+bool has_pdf() {
+#ifdef GLASSBOX_HAS_RSVG
+  return true;
+#else
+  return false;
+#endif
+}
+
+std::string save(const Diagram& diagram, const std::string& file, const DrawOptions& options) {
+  const auto& endings = diagram_endings();
+  const auto ending =
+      std::ranges::find_if(endings, [&file](const std::string& e) { return file.ends_with(e); });
+  if (ending == endings.end()) {
+    if (std::filesystem::path(file).extension().empty()) {
+      if (has_pdf()) return save(diagram, file + ".pdf", options);
+      std::fprintf(stderr,
+                   "graph: this build makes no PDF (install librsvg2-dev and build again): wrote "
+                   "%s.svg instead\n",
+                   file.c_str());
+      return save(diagram, file + ".svg", options);
+    }
+    std::string known;
+    for (const std::string& e : endings) known += " " + e;
+    fail("graph", "cannot write " + file + ": the known endings are" + known);
+  }
+  std::string text;
+  if (*ending == ".pdf") text = to_pdf(to_svg(diagram, options));
+  if (*ending == ".png") text = to_png(to_svg(diagram, options));
+  if (*ending == ".svg") text = to_svg(diagram, options);
+  if (*ending == ".dot" || *ending == ".gv")
+    text = to_dot(diagram, {.direction = options.direction, .frames = options.frames});
+  if (*ending == ".html") text = to_html(diagram);
+  if (*ending == ".mmd") text = to_mermaid(diagram);
+  if (*ending == ".json") text = to_json(diagram);
+  if (*ending == ".model_explorer.json") text = to_model_explorer(diagram);
+  if (*ending == ".txt") text = to_text(diagram);
+  io::write_file(file, text);
+  return file;
+}
+
+void Diagram::save(const std::string& file) const { viz::save(*this, file); }
+
+}  // namespace glassbox::viz
