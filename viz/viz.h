@@ -7,6 +7,7 @@
 #include "viz/diagram_save.h"
 #include "viz/dot.h"
 #include "viz/explain.h"
+#include "viz/layout.h"
 #include "viz/measure.h"
 #include "viz/memory.h"
 #include "viz/record.h"
