@@ -40,7 +40,7 @@ struct Handle {
 
   Handle(std::string_view what, const std::string& svg) {
     GError* error = nullptr;
-    handle.reset(
+    svg_handle.reset(
         rsvg_handle_new_from_data(reinterpret_cast<const guint8*>(svg.data()), svg.size(), &error));
     if (!svg_handle) refuse(what, error);
     if (!rsvg_handle_get_intrinsic_size_in_pixels(svg_handle.get(), &width, &height) ||
