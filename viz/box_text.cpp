@@ -1,5 +1,7 @@
 #include "viz/box_text.h"
 
+#include <algorithm>
+
 #include "viz/calls.h"
 #include "viz/text.h"
 
@@ -50,9 +52,14 @@ std::string shape_text(const Diagram::Edge& edge, std::int64_t batch) {
   return shape_text(edge.range.front(), batch) + " – " + shape_text(edge.range.back(), batch);
 }
 
+bool is_shared(const Diagram::Node& node) {
+  return node.parts.empty() ? node.shared : std::ranges::all_of(node.parts, is_shared);
+}
+
 std::string detail_text(const Diagram::Node& node, const std::string& frame) {
   std::string text = below(node.module, frame);
-  if (node.shared) text = join(text, node.call > 1 ? ordinal(node.call) + " call" : "shared", ", ");
+  if (is_shared(node))
+    text = join(text, node.call > 1 ? ordinal(node.call) + " call" : "shared", ", ");
   if (node.parameters > 0) text = join(text, with_commas(node.parameters) + " parameters", " · ");
   return text;
 }
@@ -66,7 +73,7 @@ std::vector<std::string> about(const Diagram& diagram, const Diagram::Node& node
     if (!value.empty()) lines.push_back(std::string(name) + " " + value);
   };
   add("id", node.id);
-  if (node.shared) add("call", std::to_string(node.call));
+  if (is_shared(node)) add("call", std::to_string(node.call));
   add("input", shapes_text(node.inputs, diagram.batch));
   add("output", shapes_text(node.outputs, diagram.batch));
   for (const Attr& attr : node.attrs) {

@@ -12,6 +12,8 @@ std::string shape_text(const TensorInfo& tensor, std::int64_t batch);
 // The same of an edge; of merged repetitions "N×64×56×56 – N×256×56×56".
 std::string shape_text(const Diagram::Edge& edge, std::int64_t batch);
 
+// True for a node whose module runs more than once; of a folded one, if that is so of every part.
+bool is_shared(const Diagram::Node& node);
 // "conv1 · 9,408 parameters": where a box's node comes from, relative to the path of the frame that
 // it is drawn in, and what it holds. "" where there is nothing to say.
 std::string detail_text(const Diagram::Node& node, const std::string& frame);

@@ -2,6 +2,7 @@
 #include <cmath>
 #include <limits>
 #include <map>
+#include <tuple>
 #include <utility>
 
 #include "viz/layout_level.h"
@@ -133,10 +134,11 @@ class Across {
     std::ranges::sort(limits_, [](const Limit& a, const Limit& b) {
       return std::tuple(a.left, a.right, -a.distance) < std::tuple(b.left, b.right, -b.distance);
     });
-    const auto same = std::ranges::unique(limits_, [](const Limit& a, const Limit& b) {
-      return a.left == b.left && a.right == b.right;
-    });
-    limits_.erase(same.begin(), same.end());
+    // Why not ranges: clang 14 does not take libstdc++'s subrange.
+    const auto same = std::unique(
+        limits_.begin(), limits_.end(),
+        [](const Limit& a, const Limit& b) { return a.left == b.left && a.right == b.right; });
+    limits_.erase(same, limits_.end());
     rights_.assign(index(blocks_), {});
     lefts_.assign(index(blocks_), {});
     for (std::size_t i = 0; i < limits_.size(); ++i) {
@@ -249,7 +251,7 @@ class Across {
     std::vector<std::pair<double, std::vector<int>>> ends;
     for (const int s : level_.in[index(v)])
       ends.push_back({level_.x_of_start(level_.segment(s)), {s}});
-    place(ends, v, half, above_[index(v)], true);
+    place(ends, half, above_[index(v)], true);
     std::map<int, std::vector<int>> nets;
     for (const int s : level_.out[index(v)]) nets[level_.segment(s).net].push_back(s);
     ends.clear();
@@ -258,10 +260,10 @@ class Across {
       for (const int s : lines) sum += level_.x_of_end(level_.segment(s));
       ends.emplace_back(sum / static_cast<double>(lines.size()), lines);
     }
-    place(ends, v, half, below_[index(v)], false);
+    place(ends, half, below_[index(v)], false);
   }
 
-  void place(std::vector<std::pair<double, std::vector<int>>>& ends, int, double half, int straight,
+  void place(std::vector<std::pair<double, std::vector<int>>>& ends, double half, int straight,
              bool in) {
     if (ends.size() < 2) return;
     std::ranges::stable_sort(ends, {}, [](const auto& end) { return end.first; });

@@ -35,23 +35,23 @@ struct Handle {
   struct Unref {
     void operator()(RsvgHandle* handle) const { g_object_unref(handle); }
   };
-  std::unique_ptr<RsvgHandle, Unref> handle;
+  std::unique_ptr<RsvgHandle, Unref> svg_handle;
   double width = 0, height = 0;
 
   Handle(std::string_view what, const std::string& svg) {
     GError* error = nullptr;
-    handle.reset(
+    svg_handle.reset(
         rsvg_handle_new_from_data(reinterpret_cast<const guint8*>(svg.data()), svg.size(), &error));
-    if (!handle) refuse(what, error);
-    if (!rsvg_handle_get_intrinsic_size_in_pixels(handle.get(), &width, &height) || width <= 0 ||
-        height <= 0)
+    if (!svg_handle) refuse(what, error);
+    if (!rsvg_handle_get_intrinsic_size_in_pixels(svg_handle.get(), &width, &height) ||
+        width <= 0 || height <= 0)
       fail(what, "the SVG has no size in pixels; give it a width and a height");
   }
 
   void draw(std::string_view what, cairo_t* cairo) const {
     const RsvgRectangle view{0, 0, width, height};
     GError* error = nullptr;
-    if (!rsvg_handle_render_document(handle.get(), cairo, &view, &error)) refuse(what, error);
+    if (!rsvg_handle_render_document(svg_handle.get(), cairo, &view, &error)) refuse(what, error);
   }
 
   [[noreturn]] static void refuse(std::string_view what, GError* error) {

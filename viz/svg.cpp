@@ -136,7 +136,7 @@ class Drawing {
     } else if (options_.details) {
       const int cluster = drawn_cluster(node.cluster);
       small(detail_text(node, cluster < 0 ? "" : diagram_.clusters[index(cluster)].path));
-    } else if (node.shared) {
+    } else if (is_shared(node)) {
       small(node.call > 1 ? ordinal(node.call) + " call" : "shared");
     }
     return lines;
@@ -327,7 +327,7 @@ class Drawing {
                                                       : 0;
     svg_->rect(at, radius,
                {ink.fill, ink.line, theme_.line_width * (strong ? 1.5 : 1),
-                node.shared || node.change == Change::removed});
+                is_shared(node) || node.change == Change::removed});
     double y = at.y + pad_y;
     for (const Line& line : lines_[n]) {
       y += line.height();

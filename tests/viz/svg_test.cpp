@@ -207,6 +207,16 @@ TEST_CASE("svg: PNG and PDF, or which package makes them") {
   CHECK(viz::to_png(tall, 1).starts_with("\x89PNG"));
 }
 
+TEST_CASE("box text: a fold is shared if every part is") {
+  Diagram::Node fold, part;
+  fold.shared = part.shared = true;
+  fold.parts = {part, part};
+  CHECK(viz::is_shared(fold));
+  fold.parts[0].shared = false;
+  CHECK_FALSE(viz::is_shared(fold));
+  CHECK(viz::detail_text(fold, "") == "");
+}
+
 TEST_CASE("box text: shapes") {
   const viz::TensorInfo image{{viz::Dim{2, 0}, viz::Dim{0, 3}, viz::Dim{0, 8}}, DType::f32};
   CHECK(viz::shape_text(image, -1) == "N×3×8");
