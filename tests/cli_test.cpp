@@ -188,7 +188,8 @@ TEST_CASE("cli: graphs are written to a file whole or not at all") {
     CHECK(written.out == "wrote " + folder / name + "\n");
     CHECK(read_bytes(folder / name) == shown.out);
   }
-  check_fails(2, {"graph", "cifar", "-o", folder / "cifar.jpeg"}, {"cifar.jpeg", ".pdf .svg .png .dot"});
+  check_fails(2, {"graph", "cifar", "-o", folder / "cifar.jpeg"},
+              {"cifar.jpeg", ".pdf .svg .png .dot"});
   check_fails(1, {"graph", "cifar", "-o", folder / "none/cifar.dot"},
               {"none/cifar.dot: cannot write: No such file"});
   fs::create_directory(folder / "folder.dot");

@@ -39,8 +39,8 @@ TEST_CASE("cli graph: each format is one") {
   const nlohmann::json json = nlohmann::json::parse(drawn(".json", {"graph", "cifar"}));
   CHECK(json["schema"] == "glassbox.graph/1");
   CHECK(json["nodes"][0]["kind"] == "input");
-  const nlohmann::json explorer =
-      nlohmann::json::parse(drawn(".model_explorer.json", {"graph", "resnet18", "--no-transforms"}));
+  const nlohmann::json explorer = nlohmann::json::parse(
+      drawn(".model_explorer.json", {"graph", "resnet18", "--no-transforms"}));
   const auto& nodes = explorer["graphs"][0]["nodes"];
   CHECK(nodes.size() > 60);
   CHECK(nodes[5]["namespace"].get<std::string>().starts_with("layer1"));

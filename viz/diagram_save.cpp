@@ -12,9 +12,8 @@
 namespace glassbox::viz {
 
 const std::vector<std::string>& diagram_endings() {
-  static const std::vector<std::string> endings = {".pdf",  ".svg", ".png",
-                                                   ".dot",  ".gv",  ".html",
-                                                   ".mmd",  ".model_explorer.json",
+  static const std::vector<std::string> endings = {".pdf",  ".svg",  ".png", ".dot",
+                                                   ".gv",   ".html", ".mmd", ".model_explorer.json",
                                                    ".json", ".txt"};
   return endings;
 }

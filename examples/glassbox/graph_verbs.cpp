@@ -41,12 +41,11 @@ class GraphVerb {
   GraphVerb(const models::Entry& entry, const GraphArguments& a) : entry_(entry), a_(a) {
     build_.batch = a.batch;
     using Pass = viz::BuildOptions::Pass;
-    build_.pass = a.phase == "step" ? Pass::step
+    build_.pass = a.phase == "step"       ? Pass::step
                   : a.phase == "backward" ? Pass::backward
                                           : Pass::forward;
     draw_.theme = viz::theme_named(a.theme);
-    draw_.direction =
-        a.direction == "LR" ? viz::Direction::left_right : viz::Direction::top_down;
+    draw_.direction = a.direction == "LR" ? viz::Direction::left_right : viz::Direction::top_down;
     draw_.color_by = viz::color_by_named(a.color_by);
     draw_.frames = !a.no_frames;
     draw_.frame_depth = a.frame_depth;
@@ -57,8 +56,7 @@ class GraphVerb {
       if (at == std::string::npos || at + 1 == fold.size() || fold.find(']', at) != fold.npos)
         throw UsageError("--fold " + fold + " is not of the form 'Conv > Relu=ConvRelu'");
       transforms_.push_back(from_user("--fold", [&] {
-        return viz::Transform(
-            viz::Fold(Pattern(fold.substr(0, at)), fold.substr(at + 1)));
+        return viz::Transform(viz::Fold(Pattern(fold.substr(0, at)), fold.substr(at + 1)));
       }));
     }
     // A page opens and closes modules itself, so it is given every op.
@@ -86,10 +84,10 @@ class GraphVerb {
     if (a_.output == "-") {
       // A terminal gets a drawing; a pipe gets what Graphviz reads.
       std::cout << (stdout_is_terminal()
-                        ? viz::to_text(diagram, {.width = std::max(40, stdout_width()),
-                                                 .ascii = a_.ascii})
-                        : viz::to_dot(diagram, {.direction = draw_.direction,
-                                                .frames = draw_.frames}));
+                        ? viz::to_text(diagram,
+                                       {.width = std::max(40, stdout_width()), .ascii = a_.ascii})
+                        : viz::to_dot(diagram,
+                                      {.direction = draw_.direction, .frames = draw_.frames}));
     } else {
       fmt::print("wrote {}\n", viz::save(diagram, a_.output, draw_));
     }
@@ -123,19 +121,22 @@ void add_graph_verbs(CLI::App& app, const FindModel& find, std::function<void()>
   const auto a = std::make_shared<GraphArguments>();
   verb->add_option("model", a->model, "its name, from `glassbox models`")->required();
   verb->add_option("--input", a->input, "shape of one sample, 3x224x224; several with commas");
-  verb->add_option("-o,--output", a->output,
-                   "file to write: .pdf .svg .png .html .dot .mmd .json .txt; - is standard output, "
-                   "a drawing on a terminal, else DOT")
+  verb->add_option(
+          "-o,--output", a->output,
+          "file to write: .pdf .svg .png .html .dot .mmd .json .txt; - is standard output, "
+          "a drawing on a terminal, else DOT")
       ->capture_default_str();
-  verb->add_option("--fold", a->folds, "put one node for a pattern, 'Conv > Relu=ConvRelu'; again "
-                                       "for another, in order");
+  verb->add_option("--fold", a->folds,
+                   "put one node for a pattern, 'Conv > Relu=ConvRelu'; again "
+                   "for another, in order");
   verb->add_flag("--no-transforms", a->none,
                  "every op; left out, and with no fold or depth given, convolutions and linear "
                  "layers are folded with what follows them, and repetitions (not in a page, which "
                  "opens and closes modules)");
   verb->add_flag("--fold-duplicates", a->duplicates, "one node for equal ones in a row");
-  verb->add_flag("--fold-duplicates-by-op", a->by_op, "one node for the same op in a row, whatever "
-                                                      "its options");
+  verb->add_flag("--fold-duplicates-by-op", a->by_op,
+                 "one node for the same op in a row, whatever "
+                 "its options");
   verb->add_option("--depth", a->depth, "one node for each module so many levels below the model")
       ->check(CLI::NonNegativeNumber);
   verb->add_option("--phase", a->phase, "how much of a training step")
@@ -144,8 +145,9 @@ void add_graph_verbs(CLI::App& app, const FindModel& find, std::function<void()>
   verb->add_option("--batch", a->batch, "put this batch in; left out: any batch N")
       ->check(CLI::Range(std::int64_t(1), std::int64_t(1) << 30));
   verb->add_flag("--eval", a->eval, "in evaluation mode");
-  verb->add_option("--why", a->why, "say where a pattern comes nearest to a match, and what stops "
-                                    "it");
+  verb->add_option("--why", a->why,
+                   "say where a pattern comes nearest to a match, and what stops "
+                   "it");
   verb->add_option("--theme", a->theme, "colours")
       ->check(CLI::IsMember(viz::theme_names()))
       ->capture_default_str();
@@ -165,9 +167,8 @@ void add_graph_verbs(CLI::App& app, const FindModel& find, std::function<void()>
       "  glassbox graph resnet152 --fold 'Conv > BatchNorm > Relu=ConvBnRelu' --fold-duplicates "
       "-o resnet152.svg\n"
       "  glassbox graph vgg16 --theme blue -o vgg16.pdf\n");
-  verb->callback([&action, find, a] {
-    action = [find, a] { GraphVerb(find(a->model), *a).run(); };
-  });
+  verb->callback(
+      [&action, find, a] { action = [find, a] { GraphVerb(find(a->model), *a).run(); }; });
 }
 
 }  // namespace glassbox
