@@ -130,6 +130,20 @@ struct ReceptiveField {
   bool known = false;  // false: not of an image, or through an op that has no rule here
 };
 
+// What stopped the forward pass; the rows then end there.
+struct SummaryFailure {
+  int row = -1;         // of the op or module that failed
+  std::string message;  // with the module's path
+  std::string op;       // "" when it was no op
+  std::vector<TensorInfo> inputs;
+  std::string suggestion;
+};
+// The speed of the machine that measured.
+struct SummaryMachine {
+  int threads = 1, runs = 0;
+  double peak_flops = 0, bandwidth = 0;  // per second
+};
+
 class Summary {
  public:
   struct Row {
@@ -175,19 +189,8 @@ class Summary {
     double parameter_bytes = 0, buffer_bytes = 0;
     PerBatch input_bytes;
   };
-  // What stopped the forward pass; the rows then end there.
-  struct Failure {
-    int row = -1;         // of the op or module that failed
-    std::string message;  // with the module's path
-    std::string op;       // "" when it was no op
-    std::vector<TensorInfo> inputs;
-    std::string suggestion;
-  };
-  // The speed of the machine that measured.
-  struct Machine {
-    int threads = 1, runs = 0;
-    double peak_flops = 0, bandwidth = 0;  // per second
-  };
+  using Failure = SummaryFailure;
+  using Machine = SummaryMachine;
 
   std::string model;               // "CifarModel"
   std::vector<TensorInfo> inputs;  // empty when the model was not recorded
