@@ -27,6 +27,11 @@ void glassbox::test::skip(const std::string& reason) {
   skipped_cases()[reason].emplace(test->m_file.c_str(), test->m_line);
 }
 
+#ifdef __SANITIZE_ADDRESS__
+// librsvg's fonts come from fontconfig, which keeps its tables until the process ends.
+extern "C" const char* __lsan_default_suppressions() { return "leak:libfontconfig\n"; }
+#endif
+
 int main(int argc, char** argv) {
   doctest::Context context(argc, argv);
   const int result = context.run();
