@@ -2,6 +2,7 @@
 
 #include "viz/diagram_files.h"
 #include "viz/graph_page.h"
+#include "viz/svg_writer.h"
 #include "viz/text.h"
 
 namespace glassbox::viz {
@@ -9,22 +10,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 using Node = Diagram::Node;
-
-std::string escape(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    if (c == '&') {
-      out += "&amp;";
-    } else if (c == '<') {
-      out += "&lt;";
-    } else if (c == '>') {
-      out += "&gt;";
-    } else {
-      out += c;
-    }
-  }
-  return out;
-}
 
 // Inside a script element no "</" may stand, whatever a name holds.
 std::string for_script(const Json& json) {
@@ -108,7 +93,7 @@ std::string to_html(const Diagram& diagram) {
   data["edges"] = edges;
   data["clusters"] = clusters;
 
-  const std::string model = escape(diagram.model);
+  const std::string model = detail::xml_escaped(diagram.model);
   std::string page =
       "<!DOCTYPE html>\n<html lang=en>\n<head>\n<meta charset=utf-8>\n"
       "<meta name=viewport content=\"width=device-width, initial-scale=1\">\n"
@@ -131,7 +116,8 @@ std::string to_html(const Diagram& diagram) {
       "<button data-do=in aria-label=\"zoom in\">+</button>"
       "<button data-do=fit>fit</button><button data-do=theme>light/dark</button>\n</header>\n";
   if (!diagram.failure.empty())
-    page += "<div class=failure>The forward pass failed: " + escape(diagram.failure) + "</div>\n";
+    page += "<div class=failure>The forward pass failed: " + detail::xml_escaped(diagram.failure) +
+            "</div>\n";
   page +=
       "<main><canvas tabindex=0 aria-label=\"graph\"></canvas><aside hidden></aside></main>\n"
       "<script id=graph type=\"application/json\">" +

@@ -6,38 +6,13 @@
 #include "viz/summary_columns.h"
 #include "viz/summary_page.h"
 #include "viz/summary_styles.h"
+#include "viz/svg_writer.h"
 #include "viz/text.h"
 
 namespace glassbox::viz::detail {
 namespace {
 
 using Row = Summary::Row;
-
-std::string escape(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    switch (c) {
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '"':
-        out += "&quot;";
-        break;
-      case '\'':
-        out += "&#39;";
-        break;
-      default:
-        out += c;
-    }
-  }
-  return out;
-}
 
 // A share of the model's whole is drawn as a bar behind these.
 bool has_bar(Column column) {
@@ -81,27 +56,27 @@ class Page {
 
   std::string text() const {
     std::string page(page_head);
-    page += "<title>" + escape(summary_.model) + " — summary</title>\n<style>" +
+    page += "<title>" + xml_escaped(summary_.model) + " — summary</title>\n<style>" +
             std::string(page_style) + "</style>\n</head>\n<body>\n<header>\n<h1>" +
-            escape(summary_.model) + "</h1>\n";
+            xml_escaped(summary_.model) + "</h1>\n";
     if (!summary_.inputs.empty()) {
-      page += "<p class=input>input <code>" + escape(inputs_text(summary_)) + "</code>, " +
+      page += "<p class=input>input <code>" + xml_escaped(inputs_text(summary_)) + "</code>, " +
               (summary_.training ? "training" : "evaluation") + " mode</p>\n";
     }
     page += "</header>\n" + cards() + failure() + std::string(page_tools);
     page += "<div class=columns hidden>\n";
     for (const Column column : columns_) {
       page += "<label><input type=checkbox data-column=\"" + std::string(name_of(column)) + "\"" +
-              (chosen(column) ? " checked" : "") + "> " + escape(title(column)) + "</label>\n";
+              (chosen(column) ? " checked" : "") + "> " + xml_escaped(title(column)) + "</label>\n";
     }
     page += "</div>\n<main>\n<div class=scroll><table>\n<thead><tr><th>Layer</th>";
     for (const Column column : columns_)
-      page += "<th" + attributes(column) + ">" + escape(title(column)) + "</th>";
+      page += "<th" + attributes(column) + ">" + xml_escaped(title(column)) + "</th>";
     page += "</tr></thead>\n<tbody>\n";
     for (std::size_t i = 0; i < summary_.rows.size(); ++i) page += row(static_cast<int>(i));
     page += "</tbody>\n</table></div>\n<aside hidden></aside>\n</main>\n<footer>\n";
     for (const std::string& note : footnotes_of(summary_, columns_))
-      page += "<p>" + escape(note) + "</p>\n";
+      page += "<p>" + xml_escaped(note) + "</p>\n";
     return page + "</footer>\n<script>" + std::string(page_script) +
            "</script>\n</body>\n</html>\n";
   }
@@ -123,7 +98,8 @@ class Page {
     for (const auto& [name, value] : totals_of(summary_)) {
       const bool is_failure = name == "Failed" || name == "Operands" || name == "Try";
       if (!is_failure)
-        text += "<div><b>" + escape(name) + "</b><span>" + escape(value) + "</span></div>\n";
+        text +=
+            "<div><b>" + xml_escaped(name) + "</b><span>" + xml_escaped(value) + "</span></div>\n";
     }
     return text + "</section>\n";
   }
@@ -131,9 +107,9 @@ class Page {
   std::string failure() const {
     if (!summary_.failure) return "";
     std::string text = "<section class=failure><b>The forward pass failed.</b>\n<p>" +
-                       escape(summary_.failure->message) + "</p>\n";
+                       xml_escaped(summary_.failure->message) + "</p>\n";
     if (!summary_.failure->suggestion.empty())
-      text += "<p>Try: " + escape(summary_.failure->suggestion) + "</p>\n";
+      text += "<p>Try: " + xml_escaped(summary_.failure->suggestion) + "</p>\n";
     return text + "</section>\n";
   }
 
@@ -146,14 +122,14 @@ class Page {
         " class=\"" + std::string(kinds[static_cast<std::size_t>(r.kind)]);
     if (r.call == 0 && r.kind == Row::Kind::module && !summary_.inputs.empty()) text += " unused";
     if (summary_.failure && summary_.failure->row == index) text += " failed";
-    text += "\" data-path=\"" + escape(r.path) + "\"";
+    text += "\" data-path=\"" + xml_escaped(r.path) + "\"";
     nlohmann::json sources = r.sources;
     if (!r.sources.empty()) text += " data-sources=\"" + sources.dump() + "\"";
     const bool folds = r.end > index + 1;
     text += "><th scope=row style=\"--depth:" + std::to_string(r.depth) + "\">" +
             (folds ? "<button class=fold aria-expanded=true title=\"fold or unfold\"></button>"
                    : "<i></i>") +
-            "<span>" + escape(r.name) + (r.kind == Row::Kind::op ? "()" : "") + "</span></th>";
+            "<span>" + xml_escaped(r.name) + (r.kind == Row::Kind::op ? "()" : "") + "</span></th>";
     for (const Column column : columns_) {
       std::string cell = cell_of(summary_, r, column);
       if (column == Column::notes && r.same_as_first)
@@ -167,7 +143,7 @@ class Page {
         text += " style=\"--share:" + fixed(100 * std::min(1.0, *part / *whole), 1) +
                 "%\" title=\"" + fixed(100 * *part / *whole, 1) + " % of the model\"";
       }
-      text += ">" + (ops_type ? "<em>" + escape(cell) + "</em>" : escape(cell)) + "</td>";
+      text += ">" + (ops_type ? "<em>" + xml_escaped(cell) + "</em>" : xml_escaped(cell)) + "</td>";
     }
     return text + "</tr>\n";
   }
