@@ -25,24 +25,30 @@ std::string edge_text(const TensorInfo& tensor, std::int64_t batch) {
   return text.empty() ? "scalar" : text;
 }
 
+std::vector<std::string> shape_texts(const std::vector<TensorInfo>& tensors, std::int64_t batch) {
+  std::vector<std::string> texts;
+  for (const TensorInfo& tensor : tensors)
+    texts.push_back(edge_text(tensor, batch) + " " + std::string(glassbox::name_of(tensor.dtype)));
+  return texts;
+}
+
+std::string_view name_of(Diagram::Node::Kind kind) {
+  constexpr std::string_view names[] = {"op", "input", "output"};
+  return names[static_cast<std::size_t>(kind)];
+}
+std::string_view name_of(Diagram::Node::Change change) {
+  constexpr std::string_view names[] = {"", "added", "removed", "changed"};
+  return names[static_cast<std::size_t>(change)];
+}
+
 std::int64_t costs_batch(const Diagram& diagram) { return diagram.batch < 0 ? 1 : diagram.batch; }
 
 }  // namespace detail
 
 namespace {
 
-constexpr std::string_view kinds[] = {"op", "input", "output"};
-constexpr std::string_view changes[] = {"", "added", "removed", "changed"};
-
 std::string dump(const Json& json, int indent) {
   return json.dump(indent, ' ', false, Json::error_handler_t::replace);
-}
-
-Json shapes(const std::vector<TensorInfo>& tensors, std::int64_t batch) {
-  Json list = Json::array();
-  for (const TensorInfo& tensor : tensors)
-    list.push_back(detail::edge_text(tensor, batch) + " " + std::string(name_of(tensor.dtype)));
-  return list;
 }
 
 Json attrs_of(const Node& node) {
@@ -56,7 +62,7 @@ Json json_of(const Node& node, const Diagram& diagram) {
   const std::int64_t n = detail::costs_batch(diagram);
   Json json;
   json["id"] = node.id;
-  json["kind"] = kinds[static_cast<std::size_t>(node.kind)];
+  json["kind"] = detail::name_of(node.kind);
   json["op"] = node.op;
   json["title"] = title_of(node);
   if (!node.module.empty()) json["module"] = node.module;
@@ -65,8 +71,8 @@ Json json_of(const Node& node, const Diagram& diagram) {
   json["phase"] = name_of(node.phase);
   if (node.repeat != 1) json["repeat"] = node.repeat;
   if (!node.attrs.empty()) json["attrs"] = attrs_of(node);
-  json["inputs"] = shapes(node.inputs, diagram.batch);
-  json["outputs"] = shapes(node.outputs, diagram.batch);
+  json["inputs"] = detail::shape_texts(node.inputs, diagram.batch);
+  json["outputs"] = detail::shape_texts(node.outputs, diagram.batch);
   json["parameters"] = node.parameters;
   json["macs"] = node.costs.macs.at(n);
   json["flops"] = node.costs.flops.at(n);
@@ -76,8 +82,7 @@ Json json_of(const Node& node, const Diagram& diagram) {
   if (node.time_backward) json["seconds_backward"] = node.time_backward->median;
   if (node.cluster >= 0) json["cluster"] = node.cluster;
   if (!node.failure.empty()) json["failure"] = node.failure;
-  if (node.change != Node::Change::none)
-    json["change"] = changes[static_cast<std::size_t>(node.change)];
+  if (node.change != Node::Change::none) json["change"] = detail::name_of(node.change);
   if (!node.parts.empty()) {
     Json parts = Json::array();
     for (const Node& part : node.parts) parts.push_back(json_of(part, diagram));
@@ -110,7 +115,7 @@ std::string to_json(const Diagram& diagram) {
                 {"to", diagram.nodes[static_cast<std::size_t>(edge.to)].id},
                 {"shape", detail::edge_text(edge.tensor, diagram.batch)},
                 {"dtype", name_of(edge.tensor.dtype)}};
-    if (!edge.range.empty()) one["range"] = shapes(edge.range, diagram.batch);
+    if (!edge.range.empty()) one["range"] = detail::shape_texts(edge.range, diagram.batch);
     if (edge.failed) one["failed"] = true;
     edges.push_back(std::move(one));
   }

@@ -24,17 +24,8 @@ std::string for_script(const Json& json) {
   return out;
 }
 
-Json shapes(const std::vector<TensorInfo>& tensors, std::int64_t batch) {
-  Json list = Json::array();
-  for (const TensorInfo& tensor : tensors)
-    list.push_back(detail::edge_text(tensor, batch) + " " + std::string(name_of(tensor.dtype)));
-  return list;
-}
-
 Json json_of(const Node& node, const Diagram& diagram) {
   const std::int64_t n = detail::costs_batch(diagram);
-  constexpr std::string_view kinds[] = {"op", "input", "output"};
-  constexpr std::string_view changes[] = {"", "added", "removed", "changed"};
   Json attrs = Json::array();
   for (const Attr& attr : node.attrs) attrs.push_back({attr.name, glassbox::to_string(attr.value)});
   Json json = {{"id", node.id},
@@ -42,12 +33,12 @@ Json json_of(const Node& node, const Diagram& diagram) {
                {"title", title_of(node)},
                {"module", node.module},
                {"cluster", node.cluster},
-               {"kind", kinds[static_cast<std::size_t>(node.kind)]},
+               {"kind", detail::name_of(node.kind)},
                {"call", node.call},
                {"repeat", node.repeat},
                {"attrs", attrs},
-               {"inputs", shapes(node.inputs, diagram.batch)},
-               {"outputs", shapes(node.outputs, diagram.batch)},
+               {"inputs", detail::shape_texts(node.inputs, diagram.batch)},
+               {"outputs", detail::shape_texts(node.outputs, diagram.batch)},
                {"params", node.parameters},
                {"macs", node.costs.macs.at(n)},
                {"flops", node.costs.flops.at(n)},
@@ -59,8 +50,7 @@ Json json_of(const Node& node, const Diagram& diagram) {
   if (node.time) json["time"] = node.time->median;
   if (node.shared) json["shared"] = true;
   if (!node.failure.empty()) json["failure"] = node.failure;
-  if (node.change != Node::Change::none)
-    json["change"] = changes[static_cast<std::size_t>(node.change)];
+  if (node.change != Node::Change::none) json["change"] = detail::name_of(node.change);
   if (!node.parts.empty()) {
     Json parts = Json::array();
     for (const Node* part : leaves_of(node)) parts.push_back(part->id);
