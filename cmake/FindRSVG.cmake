@@ -1,4 +1,5 @@
-# librsvg, which draws SVG, with the cairo that it draws on: the target RSVG::RSVG.
+# librsvg, which draws SVG, with the cairo that it draws on: the target RSVG::RSVG, whose headers are
+# all that viz takes.
 find_package(PkgConfig QUIET)
 if(PKG_CONFIG_FOUND)
   # Its call that tells a size in pixels is as new as 2.52.

@@ -71,12 +71,13 @@ function(glassbox_static_package)
   set_property(GLOBAL APPEND PROPERTY GLASSBOX_STATIC_PACKAGES "${call}")
 endfunction()
 
-# glassbox_optional(LIBRARY WHAT PACKAGE TARGET DEFINE APT)
+# glassbox_optional(LIBRARY WHAT PACKAGE TARGET DEFINE APT [HEADERS_ONLY])
 #
 # Links TARGET of the CMake package PACKAGE to the library glassbox_LIBRARY and defines DEFINE for
 # it where the package is found. Either way a line of the configure summary says so: WHAT is what
 # the library is for, APT the Debian package that turns it on. -DGLASSBOX_WITH_PACKAGE=OFF leaves
-# it out.
+# it out. HEADERS_ONLY: TARGET's headers are read and nothing is linked, for what the library opens
+# itself when it is first needed.
 function(glassbox_optional library what package target define apt)
   option(GLASSBOX_WITH_${package} "Use ${package}, if it is there, for ${what}" ON)
   mark_as_advanced(GLASSBOX_WITH_${package})
@@ -84,9 +85,15 @@ function(glassbox_optional library what package target define apt)
     find_package(${package} QUIET)
   endif()
   if(GLASSBOX_WITH_${package} AND TARGET ${target})
-    target_link_libraries(glassbox_${library} PRIVATE ${target})
+    if("HEADERS_ONLY" IN_LIST ARGN)
+      target_include_directories(glassbox_${library} SYSTEM PRIVATE
+                                 $<TARGET_PROPERTY:${target},INTERFACE_INCLUDE_DIRECTORIES>)
+      target_link_libraries(glassbox_${library} PRIVATE ${CMAKE_DL_LIBS})
+    else()
+      target_link_libraries(glassbox_${library} PRIVATE ${target})
+      glassbox_static_package(${package})
+    endif()
     target_compile_definitions(glassbox_${library} PRIVATE ${define})
-    glassbox_static_package(${package})
     set(version ${${package}_VERSION})
     if(NOT version)  # what some find modules call it
       set(version ${${package}_VERSION_STRING})

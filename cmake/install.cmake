@@ -76,7 +76,6 @@ write_basic_package_version_file(${PROJECT_BINARY_DIR}/generated/glassboxConfigV
                                  COMPATIBILITY SameMinorVersion)
 install(FILES ${PROJECT_BINARY_DIR}/generated/glassboxConfig.cmake
               ${PROJECT_BINARY_DIR}/generated/glassboxConfigVersion.cmake
-              ${PROJECT_SOURCE_DIR}/cmake/FindRSVG.cmake
         DESTINATION ${config_dir} COMPONENT development)
 install(EXPORT glassbox NAMESPACE glassbox:: FILE glassboxTargets.cmake DESTINATION ${config_dir}
         COMPONENT development)

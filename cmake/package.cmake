@@ -27,7 +27,8 @@ set(CPACK_DEBIAN_PACKAGE_SECTION science)
 set(CPACK_DEBIAN_PACKAGE_PRIORITY optional)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
 # What builds a model of one's own; no public header needs another library.
-set(CPACK_DEBIAN_PACKAGE_RECOMMENDS "cmake, g++, make")
+# librsvg is opened by name, so that no tool finds it.
+set(CPACK_DEBIAN_PACKAGE_RECOMMENDS "cmake, g++, make, librsvg2-2")
 set(CPACK_DEBIAN_PACKAGE_SUGGESTS "graphviz, pkg-config")
 set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)
 set(CPACK_DEBIAN_PACKAGE_GENERATE_SHLIBS ON)

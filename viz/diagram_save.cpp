@@ -18,24 +18,14 @@ const std::vector<std::string>& diagram_endings() {
   return endings;
 }
 
-bool has_pdf() {
-#ifdef GLASSBOX_HAS_RSVG
-  return true;
-#else
-  return false;
-#endif
-}
-
 std::string save(const Diagram& diagram, const std::string& file, const DrawOptions& options) {
   const auto& endings = diagram_endings();
   const auto ending =
       std::ranges::find_if(endings, [&file](const std::string& e) { return file.ends_with(e); });
   if (ending == endings.end()) {
     if (std::filesystem::path(file).extension().empty()) {
-      if (has_pdf()) return save(diagram, file + ".pdf", options);
-      std::fprintf(stderr,
-                   "graph: this build makes no PDF (install librsvg2-dev and build again): wrote "
-                   "%s.svg instead\n",
+      if (why_no_pdf().empty()) return save(diagram, file + ".pdf", options);
+      std::fprintf(stderr, "graph: no PDF, %s: wrote %s.svg instead\n", why_no_pdf().c_str(),
                    file.c_str());
       return save(diagram, file + ".svg", options);
     }

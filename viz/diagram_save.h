@@ -9,10 +9,9 @@ namespace glassbox::viz {
 
 // What a file's ending may be: ".pdf", ".svg", ...
 const std::vector<std::string>& diagram_endings();
-bool has_pdf();  // PDF and PNG can be made in this build
 
 // .pdf .svg .png .dot .gv .html .mmd .json .txt, and .model_explorer.json. A name without an ending
-// gets .pdf, or .svg where this build makes no PDF. Returns the file that was written; it is whole
+// gets .pdf, or .svg where no PDF can be made. Returns the file that was written; it is whole
 // or as it was. Throws Error for another ending and for a disk that refuses.
 std::string save(const Diagram& diagram, const std::string& file, const DrawOptions& options = {});
 

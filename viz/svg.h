@@ -37,9 +37,13 @@ struct DrawOptions {
 // Throws Error for a colour that is none, and where times are asked for and none was measured.
 std::string to_svg(const Diagram& diagram, const DrawOptions& options = {});
 
-// A picture of an SVG; `scale` is pixels per unit. Throw Error where this build has no librsvg, and
+// A picture of an SVG; `scale` is pixels per unit. Throw Error where why_no_pdf() has a reason, and
 // for text that is no SVG.
 std::string to_png(const std::string& svg, double scale = 2);
 std::string to_pdf(const std::string& svg);
+
+// Empty where librsvg can be used; otherwise what is missing, and the package that has it. The first
+// call loads librsvg.
+const std::string& why_no_pdf();
 
 }  // namespace glassbox::viz
