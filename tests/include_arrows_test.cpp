@@ -62,6 +62,7 @@ constexpr Exception exceptions[] = {
     {"engine/autograd/tape.cpp", "engine/ops/"},          // gradients are added up by ops
     {"engine/autograd/gradcheck.cpp", "engine/ops/"},     // and weighted by them
     {"engine/autograd/gradcheck.cpp", "engine/apply.h"},  // it runs the op that it checks
+    {"viz/jupyter.h", "nlohmann/json.hpp"},               // for notebooks, whose kernel has it
 };
 
 // Headers that stay inside one folder, by how their names begin.

@@ -47,11 +47,6 @@ std::string shape_text(const TensorInfo& tensor, std::int64_t batch) {
   return tensor.dtype == DType::f32 ? text : text + " " + std::string(name_of(tensor.dtype));
 }
 
-std::string shape_text(const Diagram::Edge& edge, std::int64_t batch) {
-  if (edge.range.size() < 2) return shape_text(edge.tensor, batch);
-  return shape_text(edge.range.front(), batch) + " – " + shape_text(edge.range.back(), batch);
-}
-
 bool is_shared(const Diagram::Node& node) {
   return node.parts.empty() ? node.shared : std::ranges::all_of(node.parts, is_shared);
 }
@@ -85,21 +80,30 @@ std::vector<std::string> about(const Diagram& diagram, const Diagram::Node& node
   if (const double bytes = node.costs.activations.at(batch))
     add("activations", with_binary_unit(bytes));
   if (node.time) add("time", seconds_text(node.time->median));
+  lines.insert(lines.end(), node.notes.begin(), node.notes.end());
   add("failure", node.failure);
   return lines;
 }
 
 std::string totals_text(const Diagram& diagram) {
   std::int64_t parameters = 0;
-  double flops = 0;
+  double flops = 0, seconds = 0;
   for (const Diagram::Node& node : diagram.nodes) {
     parameters += node.parameters;
     flops += node.costs.flops.at(batch_of(diagram));
+    if (node.time) seconds += node.time->median;
   }
   std::string text;
   if (parameters > 0) text = with_commas(parameters) + " parameters";
   if (flops > 0) text = join(text, with_si(flops) + " FLOPs", ", ");
   if (flops > 0 && batch_of(diagram) != 1) text += " at batch " + std::to_string(batch_of(diagram));
+  if (diagram.measured_batch > 0) {
+    text = join(text,
+                seconds_text(seconds) + " at batch " + std::to_string(diagram.measured_batch) +
+                    " on " + std::to_string(diagram.measured_threads) +
+                    (diagram.measured_threads == 1 ? " thread" : " threads"),
+                ", ");
+  }
   return text;
 }
 

@@ -9,8 +9,6 @@ namespace glassbox::viz {
 
 // "N×64×56×56", "N×10 i64", "scalar"; batch -1 is written N.
 std::string shape_text(const TensorInfo& tensor, std::int64_t batch);
-// The same of an edge; of merged repetitions "N×64×56×56 – N×256×56×56".
-std::string shape_text(const Diagram::Edge& edge, std::int64_t batch);
 
 // True for a node whose module runs more than once; of a folded one, if that is so of every part.
 bool is_shared(const Diagram::Node& node);

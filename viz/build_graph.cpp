@@ -4,6 +4,8 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "engine/core/threads.h"
+#include "viz/measure_ops.h"
 #include "viz/record.h"
 #include "viz/symbolic.h"
 #include "viz/titles.h"
@@ -50,6 +52,15 @@ class Builder {
     add_outputs();
     // Constants are found when they are read, and stand with the inputs.
     place_inputs_first();
+  }
+
+  void set_times(const std::vector<std::vector<double>>& seconds, std::int64_t batch) {
+    for (std::size_t n = 0; n < seconds.size(); ++n) {
+      if (node_of_[n] >= 0)
+        diagram_.nodes[static_cast<std::size_t>(node_of_[n])].time = detail::timing_of(seconds[n]);
+    }
+    diagram_.measured_batch = batch;
+    diagram_.measured_threads = num_threads();
   }
 
   Diagram take() { return std::move(diagram_); }
@@ -224,8 +235,7 @@ class Builder {
   bool add_edges(int v, int to, bool failed) {
     std::vector<int> sources;
     find_sources(v, sources);
-    for (const int from : sources)
-      diagram_.edges.push_back({from, to, symbolic_.value(v), {}, failed});
+    for (const int from : sources) diagram_.edges.push_back({from, to, symbolic_.value(v), failed});
     return !sources.empty();
   }
 
@@ -269,6 +279,9 @@ class Builder {
       nodes.push_back(std::move(diagram_.nodes[static_cast<std::size_t>(n)]));
     }
     diagram_.nodes = std::move(nodes);
+    for (int& n : node_of_) {
+      if (n >= 0) n = position[static_cast<std::size_t>(n)];
+    }
     for (Diagram::Edge& edge : diagram_.edges) {
       edge.from = position[static_cast<std::size_t>(edge.from)];
       edge.to = position[static_cast<std::size_t>(edge.to)];
@@ -314,7 +327,15 @@ Diagram build_graph(layers::ModuleBase& model, const std::vector<Shape>& inputs,
     }
   }
   const Symbolic symbolic(recording.graph, std::move(larger));
-  Diagram diagram = Builder(recording, symbolic, options).take();
+  Builder builder(recording, symbolic, options);
+  if (options.measure && !recording.error) {
+    std::vector<Spec> specs;
+    const std::int64_t batch = options.batch < 0 ? Symbolic::small : options.batch;
+    for (const int v : recording.graph.inputs) specs.push_back(symbolic.value(v).at(batch));
+    how.batch = batch;
+    builder.set_times(detail::measure_ops(model, specs, recording.graph, how, {}), batch);
+  }
+  Diagram diagram = builder.take();
   for (const Transform& transform : transforms) diagram = transform(std::move(diagram));
   return diagram;
 }

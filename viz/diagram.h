@@ -48,13 +48,13 @@ struct Diagram {
     bool shared = false;      // its module is called more than once
     std::string failure;      // what stopped the forward pass here
     enum class Change { none, added, removed, changed } change = Change::none;  // of a diff
+    std::vector<std::string> notes = {};  // further lines in its box: what changed, values
   };
   struct Edge {
     int from = -1, to = -1;  // nodes
     TensorInfo tensor;       // what flows
-    std::vector<TensorInfo> range =
-        {};  // of merged repetitions: the first and the last, if they differ
     bool failed = false;
+    Node::Change change = Node::Change::none;  // of a diff: added or removed
   };
   // A frame around nodes: one call of a module that has more than one node of that phase inside.
   // A parent comes before its children.
@@ -70,7 +70,10 @@ struct Diagram {
   std::vector<Edge> edges;  // by the reader, in order of its operands
   std::vector<Cluster> clusters;
   std::int64_t batch = -1;  // -1: sizes are written with N
-  std::string failure;      // of the forward pass; the failing node and edges are marked
+  // What the nodes' times are of; 0: nothing was measured.
+  std::int64_t measured_batch = 0;
+  int measured_threads = 0;
+  std::string failure;  // of the forward pass; the failing node and edges are marked
 
   // Each walks over all edges; whoever asks for many nodes takes an Adjacency.
   std::vector<int> successors(int node) const;    // once each, in order

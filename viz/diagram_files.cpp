@@ -82,6 +82,7 @@ Json json_of(const Node& node, const Diagram& diagram) {
   if (node.time_backward) json["seconds_backward"] = node.time_backward->median;
   if (node.cluster >= 0) json["cluster"] = node.cluster;
   if (!node.failure.empty()) json["failure"] = node.failure;
+  if (!node.notes.empty()) json["notes"] = node.notes;
   if (node.change != Node::Change::none) json["change"] = detail::name_of(node.change);
   if (!node.parts.empty()) {
     Json parts = Json::array();
@@ -100,6 +101,9 @@ std::string to_json(const Diagram& diagram) {
   json["batch"] = diagram.batch < 0 ? Json("N") : Json(diagram.batch);
   json["costs_for_batch"] = detail::costs_batch(diagram);
   if (!diagram.failure.empty()) json["failure"] = diagram.failure;
+  if (diagram.measured_batch > 0) {
+    json["measured"] = {{"batch", diagram.measured_batch}, {"threads", diagram.measured_threads}};
+  }
   Json clusters = Json::array();
   for (const Diagram::Cluster& cluster : diagram.clusters) {
     clusters.push_back(
@@ -115,8 +119,8 @@ std::string to_json(const Diagram& diagram) {
                 {"to", diagram.nodes[static_cast<std::size_t>(edge.to)].id},
                 {"shape", detail::edge_text(edge.tensor, diagram.batch)},
                 {"dtype", name_of(edge.tensor.dtype)}};
-    if (!edge.range.empty()) one["range"] = detail::shape_texts(edge.range, diagram.batch);
     if (edge.failed) one["failed"] = true;
+    if (edge.change != Node::Change::none) one["change"] = detail::name_of(edge.change);
     edges.push_back(std::move(one));
   }
   json["edges"] = edges;

@@ -50,6 +50,7 @@ Json json_of(const Node& node, const Diagram& diagram) {
   if (node.time) json["time"] = node.time->median;
   if (node.shared) json["shared"] = true;
   if (!node.failure.empty()) json["failure"] = node.failure;
+  if (!node.notes.empty()) json["notes"] = node.notes;
   if (node.change != Node::Change::none) json["change"] = detail::name_of(node.change);
   if (!node.parts.empty()) {
     Json parts = Json::array();

@@ -7,6 +7,7 @@
 #include "engine/io/file.h"
 #include "viz/diagram_files.h"
 #include "viz/dot.h"
+#include "viz/graphviz.h"
 #include "viz/text_drawing.h"
 
 namespace glassbox::viz {
@@ -24,7 +25,7 @@ std::string save(const Diagram& diagram, const std::string& file, const DrawOpti
       std::ranges::find_if(endings, [&file](const std::string& e) { return file.ends_with(e); });
   if (ending == endings.end()) {
     if (std::filesystem::path(file).extension().empty()) {
-      if (why_no_pdf().empty()) return save(diagram, file + ".pdf", options);
+      if (options.graphviz || why_no_pdf().empty()) return save(diagram, file + ".pdf", options);
       std::fprintf(stderr, "graph: no PDF, %s: wrote %s.svg instead\n", why_no_pdf().c_str(),
                    file.c_str());
       return save(diagram, file + ".svg", options);
@@ -34,11 +35,15 @@ std::string save(const Diagram& diagram, const std::string& file, const DrawOpti
     fail("graph", "cannot write " + file + ": the known endings are" + known);
   }
   std::string text;
+  const DotOptions dot{.direction = options.direction, .frames = options.frames};
+  if (options.graphviz && (*ending == ".pdf" || *ending == ".png" || *ending == ".svg")) {
+    io::write_file(file, graphviz(to_dot(diagram, dot), ending->substr(1)));
+    return file;
+  }
   if (*ending == ".pdf") text = to_pdf(to_svg(diagram, options));
   if (*ending == ".png") text = to_png(to_svg(diagram, options));
   if (*ending == ".svg") text = to_svg(diagram, options);
-  if (*ending == ".dot" || *ending == ".gv")
-    text = to_dot(diagram, {.direction = options.direction, .frames = options.frames});
+  if (*ending == ".dot" || *ending == ".gv") text = to_dot(diagram, dot);
   if (*ending == ".html") text = to_html(diagram);
   if (*ending == ".mmd") text = to_mermaid(diagram);
   if (*ending == ".json") text = to_json(diagram);

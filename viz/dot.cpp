@@ -209,12 +209,15 @@ class Drawing {
       from.push_back(node.module + again(node.call, around.call));
     if (node.parameters > 0) from.push_back(with_commas(node.parameters) + " parameters");
     label += row_of(from, "point-size=\"8\" color=\"#606060\"");
+    label += notes_of(node);
     if (!node.failure.empty())
       label += row_of({node.failure}, "point-size=\"9\" color=\"#B00020\"");
 
-    const Ink ink = node.failure.empty() ? ink_of(node.op) : Ink{"#FDECEA", "#B00020"};
+    Ink ink = node.failure.empty() ? ink_of(node.op) : Ink{"#FDECEA", "#B00020"};
+    if (!change_color(node.change).empty()) ink.line = change_color(node.change);
     line(quoted(node.id) + " [label=<" + label + ">, fillcolor=\"" + std::string(ink.fill) +
-         "\", color=\"" + std::string(ink.line) + "\"]");
+         "\", color=\"" + std::string(ink.line) + "\"" +
+         (node.change == Node::Change::none ? "" : ", penwidth=2.4") + "]");
   }
 
   void terminal(const Node& node) {
@@ -225,8 +228,21 @@ class Drawing {
     std::string label = "<b>" + escaped(node.name) + "</b>";
     if (node.kind == Node::Kind::output && !node.inputs.empty())
       label += "<br/>" + font("point-size=\"9\" color=\"#606060\"", shape_of(node.inputs[0]));
+    label += notes_of(node);
     line(quoted(node.id) + " [label=<" + label +
          ">, color=\"#222222\", fillcolor=\"#FFFFFF\", penwidth=1.6]");
+  }
+
+  static std::string notes_of(const Node& node) {
+    std::string rows;
+    for (const std::string& note : node.notes)
+      rows += row_of({note}, "point-size=\"8\" color=\"#606060\"");
+    return rows;
+  }
+
+  static std::string_view change_color(Node::Change change) {
+    constexpr std::string_view colors[] = {"", "#2E7D32", "#B00020", "#B26A00"};
+    return colors[static_cast<std::size_t>(change)];
   }
 
   static std::string row_of(const std::vector<std::string>& facts, std::string_view look) {
@@ -238,10 +254,14 @@ class Drawing {
   // --- edges ------------------------------------------------------------------------------------
 
   void draw(const Diagram::Edge& edge) {
-    std::string label = shape_of(edge.tensor);
-    if (edge.range.size() == 2) label = shape_of(edge.range[0]) + " … " + shape_of(edge.range[1]);
-    line(quoted(node(edge.from).id) + " -> " + quoted(node(edge.to).id) + " [label=\" " + label +
-         " \"" + (edge.failed ? ", color=\"#B00020\", penwidth=2" : "") + "]");
+    line(quoted(node(edge.from).id) + " -> " + quoted(node(edge.to).id) + " [label=\" " +
+         shape_of(edge.tensor) + " \"" + look_of(edge) + "]");
+  }
+
+  static std::string look_of(const Diagram::Edge& edge) {
+    if (edge.failed) return ", color=\"#B00020\", penwidth=2";
+    const std::string_view color = change_color(edge.change);
+    return color.empty() ? "" : cat(", color=\"", color, "\", penwidth=2");
   }
 
   std::string shape_of(const TensorInfo& tensor) const {

@@ -255,7 +255,7 @@ class EdgeList {
     if (edge.from == edge.to) return;
     std::vector<std::size_t>& same = by_ends_[{edge.from, edge.to}];
     for (const std::size_t i : same) {
-      if (edges_[i].tensor != edge.tensor || edges_[i].range != edge.range) continue;
+      if (edges_[i].tensor != edge.tensor) continue;
       edges_[i].failed = edges_[i].failed || edge.failed;
       return;
     }
@@ -354,7 +354,7 @@ Diagram unfold(Diagram diagram, int index) {
   for (const Link& link : folded.links) {
     const auto from = node_of.find(link.from), to = node_of.find(link.to);
     if (from == node_of.end() || to == node_of.end()) continue;
-    restored.push_back({from->second, to->second, link.tensor, {}, link.failed});
+    restored.push_back({from->second, to->second, link.tensor, link.failed});
   }
   EdgeList edges;
   for (const Edge& edge : restored) {

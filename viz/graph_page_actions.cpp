@@ -80,6 +80,7 @@ function choose(b) {
     row(list, 'module', n.module);
     if (n.shared) row(list, 'shared', 'call ' + n.call + ' of a module that is called more than once');
     row(list, 'failed', n.failure);
+    row(list, n.change || 'notes', (n.notes || []).join('\n'));
     for (const [name, value] of n.attrs) row(list, name, value);
     row(list, 'reads', n.inputs.join('\n'));
     row(list, 'makes', n.outputs.join('\n'));

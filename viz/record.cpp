@@ -45,9 +45,11 @@ Tensors empty_inputs(layers::ModuleBase& model, const std::vector<Shape>& inputs
   return xs;
 }
 
-// As run_pass, and the step where one is asked for. The optimizer is made before anybody watches.
-void run_watched(layers::ModuleBase& model, const Tensors& xs, const RecordOptions& options,
-                 Recorder& recorder) {
+}  // namespace
+
+void detail::run_watched(layers::ModuleBase& model, const Tensors& xs, const RecordOptions& options,
+                         Recorder& recorder) {
+  // The optimizer is made before anybody watches.
   Tensors trained;
   for (const Tensor& p : options.step ? model.parameters() : Tensors()) {
     if (p.requires_grad()) trained.push_back(p);
@@ -58,8 +60,6 @@ void run_watched(layers::ModuleBase& model, const Tensors& xs, const RecordOptio
   run_pass(model, xs, options.backward || options.step);
   if (optimizer) optimizer->step();
 }
-
-}  // namespace
 
 Device detail::meta_of(layers::ModuleBase& model) { return viz::meta_of(model.parameters()); }
 std::vector<DType> detail::input_dtypes(layers::ModuleBase& model, std::size_t count,
@@ -108,7 +108,7 @@ Recording record(layers::ModuleBase& model, const std::vector<Shape>& inputs,
     recorder.name_value(xs[i], name, Role::input);
   }
   try {
-    run_watched(*recording.model, xs, options, recorder);
+    detail::run_watched(*recording.model, xs, options, recorder);
   } catch (...) {
     recording.error = std::current_exception();
     if (!recorder.failures().empty()) recording.failure = recorder.failures().back();
@@ -124,7 +124,7 @@ void record_again(const Recording& recording, const std::vector<Shape>& inputs,
   const Device meta = meta_of(parameters);
   const DeviceScope device(meta);
   const Tensors xs = empty_inputs(model, inputs, options, parameters, meta);
-  run_watched(model, xs, options, recorder);
+  detail::run_watched(model, xs, options, recorder);
 }
 
 Graph record_forward(layers::ModuleBase& model, const std::vector<Shape>& inputs,

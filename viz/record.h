@@ -52,6 +52,9 @@ Graph record_forward(layers::ModuleBase& model, const std::vector<Shape>& inputs
                      std::int64_t batch = 2);
 
 namespace detail {
+// As run_pass, and the step where one is asked for, watched.
+void run_watched(layers::ModuleBase& model, const Tensors& xs, const RecordOptions& options,
+                 Recorder& recorder);
 // The meta device that stands for the one that the model is on.
 Device meta_of(layers::ModuleBase& model);
 // Of each of `count` inputs: `given`, then the model's usual ones, then that of its first

@@ -139,6 +139,7 @@ class Drawing {
     } else if (is_shared(node)) {
       small(node.call > 1 ? ordinal(node.call) + " call" : "shared");
     }
+    for (const std::string& note : node.notes) small(note);
     return lines;
   }
 
@@ -163,9 +164,9 @@ class Drawing {
     const Diagram::Edge& edge = diagram_.edges[e];
     const Node& from = diagram_.nodes[index(edge.from)];
     const Node& to = diagram_.nodes[index(edge.to)];
-    if (edge.failed) return shape_text(edge, diagram_.batch);
+    if (edge.failed) return shape_text(edge.tensor, diagram_.batch);
     const bool is_said = from.kind == Node::Kind::input || to.kind == Node::Kind::output;
-    return options_.shapes && !is_said ? shape_text(edge, diagram_.batch) : "";
+    return options_.shapes && !is_said ? shape_text(edge.tensor, diagram_.batch) : "";
   }
 
   // --- where it is ------------------------------------------------------------------------------
@@ -194,7 +195,7 @@ class Drawing {
     for (std::size_t e = 0; e < diagram_.edges.size(); ++e) {
       const Diagram::Edge& edge = diagram_.edges[e];
       labels_.push_back(label_of(e));
-      const std::string shape = (edge.failed ? "!" : "") + shape_text(edge, diagram_.batch);
+      const std::string shape = (edge.failed ? "!" : "") + shape_text(edge.tensor, diagram_.batch);
       const int bundle =
           bundles.try_emplace({edge.from, shape}, static_cast<int>(bundles.size())).first->second;
       const double width = labels_[e].empty() ? 0 : text_width(labels_[e], label_size);
@@ -236,8 +237,10 @@ class Drawing {
     if (edge.failed) return theme_.failure;
     const Change from = diagram_.nodes[index(edge.from)].change,
                  to = diagram_.nodes[index(edge.to)].change;
-    if (from == Change::removed || to == Change::removed) return theme_.removed;
-    if (from == Change::added || to == Change::added) return theme_.added;
+    for (const Change change : {Change::removed, Change::added}) {
+      if (edge.change == change || from == change || to == change)
+        return change == Change::removed ? theme_.removed : theme_.added;
+    }
     return theme_.edge;
   }
 

@@ -32,6 +32,8 @@ struct DrawOptions {
   bool shapes = true;    // on the edges, with types other than f32
   bool details = true;   // names and parameters, in small type
   bool header = true;    // the model's name and its totals
+  // save() has Graphviz lay out and draw SVG, PNG and PDF, as to_dot() writes them.
+  bool graphviz = false;
 };
 
 // Throws Error for a colour that is none, and where times are asked for and none was measured.
@@ -42,8 +44,8 @@ std::string to_svg(const Diagram& diagram, const DrawOptions& options = {});
 std::string to_png(const std::string& svg, double scale = 2);
 std::string to_pdf(const std::string& svg);
 
-// Empty where librsvg can be used; otherwise what is missing, and the package that has it. The first
-// call loads librsvg.
+// Empty where librsvg can be used; otherwise what is missing, and the package that has it. The
+// first call loads librsvg.
 const std::string& why_no_pdf();
 
 }  // namespace glassbox::viz

@@ -146,6 +146,7 @@ class TextDrawing {
       most =
           std::max(most, width_of(title(node)) + (shape_of.empty() ? 0 : 2) + width_of(shape_of));
       if (options_.details) most = std::max(most, width_of(drawn(detail_text(node, ""))));
+      for (const std::string& note : node.notes) most = std::max(most, width_of(drawn(note)));
     }
     width_ = std::min(most + 4, room);
     middle_ = width_ / 2;
@@ -164,6 +165,7 @@ class TextDrawing {
       for (const std::string& line : wrapped(drawn(text), room)) lines.push_back(line);
     };
     if (options_.details) more(detail_text(node, ""));
+    for (const std::string& note : node.notes) more(note);
     for (const std::string& id : notes_[index(n)]) more("reads " + id);
     return lines;
   }

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Makes the pictures of the docs from a build: docs/pictures/make.py [build/release]
 
-Needs Chromium. A terminal's output is shown as a page first, with its colours.
+Needs Chromium, and the examples built. A terminal's output is shown as a page first, with its
+colours.
 """
 import html
 import pathlib
@@ -51,6 +52,14 @@ def main():
         page.write_text(output_of("summary", "resnet18", "--format", "html").replace(
             "</body>", "<script>document.getElementById('r6').click()</script></body>"))
         shoot(page, "summary_page.png", 1240, 720)
+    for picture, *arguments in [("graph_cifar.svg", "graph", "cifar"),
+                                ("graph_diff.svg", "diff", "--graph", "vgg11", "vgg11_bn", "--no-transforms",
+                                 "--direction", "LR")]:
+        subprocess.run([GLASSBOX, *arguments, "-o", str(HERE / picture)], stdout=subprocess.DEVNULL)
+        print("wrote", HERE / picture)
+    subprocess.run([str(BUILD / "bin/backpropagation"), str(HERE / "graph_neuron.svg")], check=True,
+                   stdout=subprocess.DEVNULL)
+    print("wrote", HERE / "graph_neuron.svg")
 
 
 main()

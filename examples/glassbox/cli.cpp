@@ -8,8 +8,9 @@
 #include <iostream>
 
 #include "engine/io/file.h"
-#include "glassbox/graph_verbs.h"
-#include "glassbox/summary_verbs.h"
+#include "glassbox/diff_verb.h"
+#include "glassbox/graph_verb.h"
+#include "glassbox/summary_verb.h"
 #include "glassbox/tool_verbs.h"
 #include "glassbox/train_verbs.h"
 #include "glassbox/usage_error.h"
@@ -49,8 +50,9 @@ class CommandLine {
     const FindModel by_name = [this](const std::string& name) -> const models::Entry& {
       return find(name);
     };
-    add_summary_verbs(app_, by_name, action_);
-    add_graph_verbs(app_, by_name, action_);
+    add_summary_verb(app_, by_name, action_);
+    add_graph_verb(app_, by_name, action_);
+    add_diff_verb(app_, by_name, action_);
     add_train_verbs(app_, by_name, command_line_, action_);
     add_tool_verbs(app_, entries_, program_, action_);
   }

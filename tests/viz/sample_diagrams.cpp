@@ -87,7 +87,7 @@ Diagram diagram_of(layers::ModuleBase& model, const std::vector<Shape>& inputs) 
         node.parameters += value.spec.numel();
       if (!source.contains(v)) continue;
       node.inputs.push_back(info_of(value.spec));
-      diagram.edges.push_back({source[v], index, info_of(value.spec), {}, false});
+      diagram.edges.push_back({source[v], index, info_of(value.spec), false});
     }
     for (const int v : from.outputs) {
       source[v] = index;
@@ -106,7 +106,7 @@ Diagram diagram_of(layers::ModuleBase& model, const std::vector<Shape>& inputs) 
     node.inputs = {info};
     const int index = static_cast<int>(diagram.nodes.size());
     diagram.nodes.push_back(node);
-    diagram.edges.push_back({source[graph.outputs[i]], index, info, {}, false});
+    diagram.edges.push_back({source[graph.outputs[i]], index, info, false});
   }
   return diagram;
 }
@@ -153,15 +153,15 @@ Diagram marked_diagram() {
   Diagram::Node& failed = add("head", "Conv", -1);
   failed.failure = diagram.failure;
   const TensorInfo x = image(8, 4);
-  diagram.edges = {{0, 1, image(3, 8), {}, false},
+  diagram.edges = {{0, 1, image(3, 8), false},
                    {1, 2, x, {image(3, 4), image(8, 4)}, false},
-                   {2, 3, x, {}, false},
-                   {2, 4, x, {}, false},
-                   {3, 5, x, {}, false},
-                   {4, 5, x, {}, false},
-                   {1, 5, x, {}, false},
-                   {5, 6, x, {}, true},
-                   {2, 6, x, {}, true}};
+                   {2, 3, x, false},
+                   {2, 4, x, false},
+                   {3, 5, x, false},
+                   {4, 5, x, false},
+                   {1, 5, x, false},
+                   {5, 6, x, true},
+                   {2, 6, x, true}};
   return diagram;
 }
 

@@ -1,4 +1,4 @@
-#include "glassbox/summary_verbs.h"
+#include "glassbox/summary_verb.h"
 
 #include <fmt/format.h>
 
@@ -229,7 +229,9 @@ class SummaryVerb {
   bool timed_ = false;
 };
 
-void add_summary(CLI::App& app, const FindModel& find, std::function<void()>& action) {
+}  // namespace
+
+void add_summary_verb(CLI::App& app, const FindModel& find, std::function<void()>& action) {
   CLI::App* verb =
       app.add_subcommand("summary", "print a model's layers, shapes, parameters and costs");
   const auto a = std::make_shared<SummaryArguments>();
@@ -277,53 +279,6 @@ void add_summary(CLI::App& app, const FindModel& find, std::function<void()>& ac
       "  glassbox summary cifar -o cifar.html\n");
   verb->callback(
       [&action, find, a] { action = [find, a] { SummaryVerb(find(a->model), *a).run(); }; });
-}
-
-struct DiffArguments {
-  std::string left, right, input, color = "auto";
-  std::int64_t batch = -1;
-  bool all = false, eval = false;
-};
-
-void add_diff(CLI::App& app, const FindModel& find, std::function<void()>& action) {
-  CLI::App* verb = app.add_subcommand("diff", "compare two models; exit code 1 when they differ");
-  const auto a = std::make_shared<DiffArguments>();
-  verb->add_option("left", a->left, "a model's name, from `glassbox models`")->required();
-  verb->add_option("right", a->right, "another's")->required();
-  verb->add_option("--input", a->input, "shape of one sample of both; left out: each one's usual");
-  verb->add_option("--batch", a->batch, "compare at this batch; left out: any batch N")
-      ->check(CLI::Range(std::int64_t(1), std::int64_t(1) << 30));
-  verb->add_flag("--all", a->all, "print what is the same too");
-  verb->add_flag("--eval", a->eval, "in evaluation mode");
-  verb->add_option("--color", a->color, "auto is: on a terminal, unless NO_COLOR is set")
-      ->check(CLI::IsMember({"auto", "always", "never"}))
-      ->capture_default_str();
-  verb->footer("Examples:\n  glassbox diff resnet18 resnet34\n  glassbox diff vgg11 vgg11_bn\n");
-  verb->callback([&action, find, a] {
-    action = [find, a] {
-      const auto look = [&](const std::string& name) {
-        const auto model = make_on_meta(find(name));
-        if (a->eval) model->eval();
-        return viz::summary(*model,
-                            a->input.empty() ? std::vector<Shape>{} : parse_shapes(a->input),
-                            {.batch = a->batch});
-      };
-      const viz::Summary left = look(a->left), right = look(a->right);
-      viz::Comparison comparison = viz::compare(left, right);
-      comparison.left = a->left;
-      comparison.right = a->right;
-      const bool color = a->color == "always" || (a->color == "auto" && stdout_has_color());
-      std::cout << comparison.to_string(a->all, color);
-      if (!comparison.equal()) throw ExitWith{1};
-    };
-  });
-}
-
-}  // namespace
-
-void add_summary_verbs(CLI::App& app, const FindModel& find, std::function<void()>& action) {
-  add_summary(app, find, action);
-  add_diff(app, find, action);
 }
 
 }  // namespace glassbox

@@ -1,4 +1,4 @@
-// The verbs that look at a model: summary, diff.
+// The verb that looks at a model: summary.
 #pragma once
 #include <functional>
 #include <string>
@@ -12,7 +12,7 @@ std::vector<Shape> parse_shapes(const std::string& text);
 // A model that is only looked at takes no memory.
 std::shared_ptr<layers::ModuleBase> make_on_meta(const models::Entry& entry);
 
-// Adds them to the command line; the references must outlive it.
-void add_summary_verbs(CLI::App& app, const FindModel& find, std::function<void()>& action);
+// Adds it to the command line; the references must outlive it.
+void add_summary_verb(CLI::App& app, const FindModel& find, std::function<void()>& action);
 
 }  // namespace glassbox

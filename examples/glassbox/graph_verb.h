@@ -7,6 +7,6 @@
 namespace glassbox {
 
 // Adds it to the command line; the references must outlive it.
-void add_graph_verbs(CLI::App& app, const FindModel& find, std::function<void()>& action);
+void add_graph_verb(CLI::App& app, const FindModel& find, std::function<void()>& action);
 
 }  // namespace glassbox

@@ -61,6 +61,41 @@ TEST_CASE("cli graph: folds, depth, phases") {
   CHECK(has(why.out, "BatchNorm"));
 }
 
+TEST_CASE("cli graph: coloured by the time that its ops took") {
+  const nlohmann::json json = nlohmann::json::parse(
+      drawn(".json", {"graph", "cifar", "--color-by", "time", "--phase", "step"}));
+  CHECK(json["measured"]["batch"] == 2);
+  int timed = 0;
+  for (const auto& node : json["nodes"]) {
+    if (node["kind"] != "op") continue;
+    CHECK(node["seconds_forward"].get<double>() > 0);
+    ++timed;
+  }
+  CHECK(timed > 20);
+  const std::string svg = drawn(".svg", {"graph", "cifar", "--color-by", "time", "--batch", "3"});
+  CHECK(has(svg, "at batch 3 on "));
+}
+
+TEST_CASE("cli diff --graph: exit codes and pictures") {
+  const TempFolder folder;
+  const std::string file = folder.path() + "/diff.svg";
+  const CliResult other =
+      run_cli({"diff", "--graph", "vgg11", "vgg11_bn", "--no-transforms", "-o", file});
+  CHECK(other.code == 1);
+  CHECK(other.err == "");
+  CHECK(has(other.out, "0 changed, 0 removed, 8 added; 24 edges removed or added"));
+  CHECK(has(io::read_file(file), "+ BatchNorm"));
+  const CliResult same = run_cli({"diff", "--graph", "cifar", "cifar", "-o", file});
+  CHECK(same.code == 0);
+  CHECK(has(same.out, "0 changed, 0 removed, 0 added; 0 edges"));
+  const CliResult piped = run_cli({"diff", "--graph", "cifar", "mnist"});
+  CHECK(piped.code == 1);
+  CHECK(piped.out.starts_with("digraph"));
+  CHECK(run_cli({"diff", "cifar", "cifar", "-o", file}).code == 2);
+  CHECK(run_cli({"diff", "--graph", "cifar", "no-such-model"}).code == 2);
+  CHECK(run_cli({"diff", "--graph", "cifar", "cifar", "-o", "x.jpeg"}).code == 2);
+}
+
 TEST_CASE("cli graph: what is wrong is said") {
   for (const auto& [arguments, fact] :
        {std::pair{std::vector<std::string>{"--fold", "Conv >=X"}, "--fold: "},
@@ -70,6 +105,8 @@ TEST_CASE("cli graph: what is wrong is said") {
         {{"--direction", "RL"}, "RL"},
         {{"--color-by", "taste"}, "taste"},
         {{"--phase", "moon"}, "moon"},
+        {{"--layout", "circle"}, "circle"},
+        {{"--layout", "graphviz", "-o", "graph.html"}, "--layout graphviz is of .svg"},
         {{"-o", "graph.jpeg"}, "the known endings are .pdf .svg"}}) {
     std::vector<std::string> call{"graph", "cifar"};
     call.insert(call.end(), arguments.begin(), arguments.end());

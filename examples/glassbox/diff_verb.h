@@ -1,0 +1,12 @@
+// The verb that puts two models beside each other: diff.
+#pragma once
+#include <functional>
+
+#include "glassbox/train_verbs.h"
+
+namespace glassbox {
+
+// Adds it to the command line; the references must outlive it.
+void add_diff_verb(CLI::App& app, const FindModel& find, std::function<void()>& action);
+
+}  // namespace glassbox
