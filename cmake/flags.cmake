@@ -38,7 +38,7 @@ if(GLASSBOX_SANITIZE)
                         "address,undefined, thread")
   endif()
   add_compile_options(-fsanitize=${GLASSBOX_SANITIZE} -fno-sanitize-recover=all
-                      -fno-omit-frame-pointer -g -O1)
+                      -fno-omit-frame-pointer -g1 -O1)
   add_link_options(-fsanitize=${GLASSBOX_SANITIZE})
 endif()
 

@@ -27,7 +27,14 @@ void glassbox::test::skip(const std::string& reason) {
   skipped_cases()[reason].emplace(test->m_file.c_str(), test->m_line);
 }
 
-#ifdef __SANITIZE_ADDRESS__
+#if defined(__SANITIZE_ADDRESS__)
+#define GLASSBOX_LEAKS_ARE_FOUND
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define GLASSBOX_LEAKS_ARE_FOUND
+#endif
+#endif
+#ifdef GLASSBOX_LEAKS_ARE_FOUND
 // librsvg's fonts come from fontconfig, which keeps its tables until the process ends.
 extern "C" const char* __lsan_default_suppressions() { return "leak:libfontconfig\n"; }
 #endif

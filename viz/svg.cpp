@@ -21,6 +21,7 @@ using Anchor = SvgWriter::Anchor;
 using Node = Diagram::Node;
 using Change = Node::Change;
 
+constexpr double most_radius = 18;  // beyond it a pill of many lines would cut into its text
 constexpr double title_size = 11, detail_size = 8.5, label_size = 8.5, header_size = 15;
 constexpr double title_line = 14, detail_line = 11;  // heights of lines
 constexpr double pad_x = 10, pad_y = 6, margin = 14;
@@ -326,7 +327,7 @@ class Drawing {
     const bool strong =
         !node.failure.empty() || node.kind != Node::Kind::op || node.change != Change::none;
     const double radius = node.kind == Node::Kind::op ? theme_.radius
-                          : theme_.radius > 0         ? at.height / 2
+                          : theme_.radius > 0         ? std::min(at.height / 2, most_radius)
                                                       : 0;
     svg_->rect(at, radius,
                {ink.fill, ink.line, theme_.line_width * (strong ? 1.5 : 1),

@@ -51,8 +51,8 @@ class CommandLine {
       return find(name);
     };
     add_summary_verb(app_, by_name, action_);
-    add_graph_verb(app_, by_name, action_);
     add_diff_verb(app_, by_name, action_);
+    add_graph_verb(app_, by_name, action_);
     add_train_verbs(app_, by_name, command_line_, action_);
     add_tool_verbs(app_, entries_, program_, action_);
   }

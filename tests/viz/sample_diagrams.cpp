@@ -149,17 +149,19 @@ Diagram marked_diagram() {
   blocks.time = viz::Timing{0.008, 0.007, 0.009};
   add("old", "Relu", -1).change = Change::removed;
   add("new", "Gelu", -1).change = Change::added;
-  add("bn", "BatchNorm", -1).change = Change::changed;
+  Diagram::Node& norm = add("bn", "BatchNorm", -1);
+  norm.change = Change::changed;
+  norm.notes = {"eps 1e-05 → 0.001"};
   Diagram::Node& failed = add("head", "Conv", -1);
   failed.failure = diagram.failure;
   const TensorInfo x = image(8, 4);
   diagram.edges = {{0, 1, image(3, 8), false},
-                   {1, 2, x, {image(3, 4), image(8, 4)}, false},
+                   {1, 2, x, false},
                    {2, 3, x, false},
                    {2, 4, x, false},
                    {3, 5, x, false},
                    {4, 5, x, false},
-                   {1, 5, x, false},
+                   {1, 5, x, false, Change::added},
                    {5, 6, x, true},
                    {2, 6, x, true}};
   return diagram;

@@ -92,7 +92,6 @@ TEST_CASE("svg: what is marked") {
   CHECK(has(svg, ">conv, 2nd call · 224 parameters</text>"));
   CHECK(has(svg, ">Residual block ×3</text>"));
   CHECK(has(svg, ">0 (2nd call)</text>"));
-  CHECK(has(svg, ">N×3×4×4 – N×8×4×4</text>"));
   CHECK(has(svg, ">− Relu</text>"));
   CHECK(has(svg, ">+ Gelu</text>"));
   CHECK(has(svg, ">~ BatchNorm</text>"));
