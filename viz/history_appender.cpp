@@ -18,7 +18,7 @@
 namespace glassbox::viz::detail {
 namespace {
 
-constexpr std::size_t max_stretch = std::size_t(1) << 20, fill_block = std::size_t(64) << 10;
+constexpr std::size_t max_stretch = std::size_t(4) << 20, fill_block = std::size_t(64) << 10;
 
 // Where a byte that was written once can be stored to without a new block: so a mapped store cannot
 // find the disk full, which would be SIGBUS. Copy-on-write and network file systems cannot promise
@@ -103,6 +103,7 @@ Appender::Place Appender::append(std::string_view line, std::vector<TensorBytes>
     }
     return {true, offset};
   }
+  const bool place_only = tensors.empty();
   Waiting waiting{std::string(line), std::move(tensors), std::make_shared<Place>()};
   const std::shared_ptr<Place> place = waiting.place;
   const std::size_t bytes = waiting.bytes();
@@ -117,6 +118,8 @@ Appender::Place Appender::append(std::string_view line, std::vector<TensorBytes>
   queue_.push_back(std::move(waiting));
   work_.notify_one();
   if (slow_ || refused_) return {};
+  // Records come faster than stretches are made: longer ones.
+  if (options_.map && place_only) stretch_ = std::min(2 * stretch_, max_stretch);
   const bool in_time =
       done_.wait_for(lock, options_.patience, [&] { return place->safe || refused_ || slow_; });
   if (!in_time) {
@@ -199,7 +202,6 @@ bool Appender::prepare(Lock& lock, std::size_t need) {
   const std::uint64_t old_bytes = map_end_ - map_begin_;
   map_begin_ = begin;
   map_end_ = prepared;
-  stretch_ = std::min(2 * stretch_, max_stretch);
   if (old) {
     lock.unlock();
     ::munmap(old, old_bytes);
