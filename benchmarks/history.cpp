@@ -30,7 +30,8 @@ double seconds_since(Clock::time_point start) {
 }
 
 double loss_of(std::int64_t step) {
-  return 2 / std::sqrt(1.0 + static_cast<double>(step)) + 0.01 * std::sin(0.37 * static_cast<double>(step));
+  return 2 / std::sqrt(1.0 + static_cast<double>(step)) +
+         0.01 * std::sin(0.37 * static_cast<double>(step));
 }
 
 void print(const char* what, std::vector<double> values, const char* unit) {
@@ -55,11 +56,18 @@ double ns_per_scalar(const std::string& folder, std::int64_t records) {
     else if constexpr (scalars == 2)
       safe = history.log(step, {{names[0], loss}, {names[1], 1 - loss}});
     else
-      safe = history.log(step, {{names[0], loss}, {names[1], 1 - loss}, {names[2], 0.1}, {names[3], 3 * loss},
-                                {names[4], loss}, {names[5], 0.5}, {names[6], loss / 3}, {names[7], 7.0}});
+      safe = history.log(step, {{names[0], loss},
+                                {names[1], 1 - loss},
+                                {names[2], 0.1},
+                                {names[3], 3 * loss},
+                                {names[4], loss},
+                                {names[5], 0.5},
+                                {names[6], loss / 3},
+                                {names[7], 7.0}});
     waited += !safe;
   }
-  const double ns = seconds_since(start) * 1e9 / static_cast<double>(records * std::int64_t(scalars));
+  const double ns =
+      seconds_since(start) * 1e9 / static_cast<double>(records * std::int64_t(scalars));
   if (waited > 0) std::printf("(%lld records waited in memory)\n", static_cast<long long>(waited));
   return ns;
 }
@@ -68,7 +76,8 @@ double ns_per_write(const std::string& folder, std::int64_t records) {
   fs::create_directories(folder);
   const int file = open((folder + "/lines").c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_APPEND, 0666);
   const std::string line =
-      "{\"step\":1234567,\"time\":1760000000.123456,\"values\":{\"train/loss\":0.0017109890003187407}}\n";
+      "{\"step\":1234567,\"time\":1760000000.123456,\"values\":{\"train/"
+      "loss\":0.0017109890003187407}}\n";
   const auto start = Clock::now();
   for (std::int64_t i = 0; i < records; ++i)
     if (write(file, line.data(), line.size()) < 0) std::exit(1);
@@ -114,11 +123,16 @@ int main(int argc, char** argv) {
   std::int64_t points = 10'000'000, runs = 50, rounds = 5;
   for (int i = 1; i + 1 < argc; i += 2) {
     const std::string flag = argv[i];
-    if (flag == "--folder") folder = argv[i + 1];
-    else if (flag == "--points") points = std::atoll(argv[i + 1]);
-    else if (flag == "--runs") runs = std::atoll(argv[i + 1]);
-    else if (flag == "--rounds") rounds = std::atoll(argv[i + 1]);
-    else return std::fprintf(stderr, "unknown option %s\n", argv[i]), 2;
+    if (flag == "--folder")
+      folder = argv[i + 1];
+    else if (flag == "--points")
+      points = std::atoll(argv[i + 1]);
+    else if (flag == "--runs")
+      runs = std::atoll(argv[i + 1]);
+    else if (flag == "--rounds")
+      rounds = std::atoll(argv[i + 1]);
+    else
+      return std::fprintf(stderr, "unknown option %s\n", argv[i]), 2;
   }
   if (fs::exists(folder)) return std::fprintf(stderr, "%s exists\n", folder.c_str()), 2;
 

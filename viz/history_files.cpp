@@ -365,7 +365,8 @@ void History::to_json(const std::string& file) const {
       });
       out.text += ']';
     };
-    list("\",\"steps\":[", [&](const LoggedPoint& point) { detail::append_step(out.text, point.step); });
+    list("\",\"steps\":[",
+         [&](const LoggedPoint& point) { detail::append_step(out.text, point.step); });
     list("values",
          [&](const LoggedPoint& point) { append_json_value(out.text, *metric, point.value); });
     out.text += '}';
