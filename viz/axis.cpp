@@ -152,7 +152,7 @@ Axis::Axis(double low, double high, const AxisOptions& options) : log_(options.l
     if (options.format) {
       for (const double v : values) labels.push_back(options.format(v));
     } else {
-      labels = tick_labels(values);
+      labels = tick_labels(values, log_);
     }
     std::vector<Tick> ticks;
     for (std::size_t i = 0; i < values.size(); ++i) {

@@ -65,9 +65,11 @@ Range widened(Range range, double margin, bool log);
 // The multiples within the range of the least step of the form 1, 2 or 5 times a power of ten that
 // has at most `most` of them; each the double nearest to its decimal.
 std::vector<double> nice_ticks(double low, double high, int most, bool whole = false);
-// Labels for such numbers, all written alike.
-std::vector<std::string> tick_labels(const std::vector<double>& values);
-// One number for a legend or a note: four digits, "0.001714", "12.3 k", "3.1e-7", "NaN", "∞".
-std::string short_number(double value);
+// Labels for such numbers, all written alike. On a logarithmic axis each has its own unit, since
+// what is compared there are the powers: 100, 1k, 10k.
+std::vector<std::string> tick_labels(const std::vector<double>& values, bool log = false);
+// One number for a legend or a note: at most so many digits, 1 to 9, whole numbers below 100,000
+// all of theirs: "0.001714", "12345", "123.5k", "3.1e−7", "NaN", "∞".
+std::string short_number(double value, int digits = 4);
 
 }  // namespace glassbox::viz

@@ -62,85 +62,69 @@ std::string exponent_text(int power) {
 
 }  // namespace
 
-std::vector<std::string> tick_labels(const std::vector<double>& values) {
+std::vector<std::string> tick_labels(const std::vector<double>& values, bool log) {
   double most = 0, least = std::numeric_limits<double>::infinity();
   int place = std::numeric_limits<int>::max();  // of the last digit that any of them has
-  bool single_digits = true;                    // as on a logarithmic axis
   for (const double v : values) {
     if (v == 0 || !std::isfinite(v)) continue;
     most = std::max(most, std::abs(v));
     least = std::min(least, std::abs(v));
-    const auto digits = digits_of(v);
-    place = std::min(place, digits.last());
-    single_digits = single_digits && digits.digits.size() == 1;
+    place = std::min(place, digits_of(v).last());
   }
   if (most == 0) return std::vector<std::string>(values.size(), "0");
-  const int first = digits_of(most).first;
-  // Over many powers of ten every number has its own, else all have that of the greatest.
-  const bool own_power = most / least >= 1e4 && single_digits && first - digits_of(least).first > 4;
-  int power = 0;
-  bool is_scientific = false;
-  if (own_power || most < 1e-3 || most >= 1e15) {
-    is_scientific = true;
-    power = first;
-  } else if (most >= 1e4) {
-    power = first / 3 * 3;
-  }
-  const int decimals = std::clamp(power - place, 0, 17);
+  const bool is_scientific = most >= 1e15 || (log ? least < 1e-3 : most < 1e-3);
+  const int common = is_scientific ? digits_of(most).first
+                     : most >= 1e4 ? digits_of(most).first / 3 * 3
+                                   : 0;
   std::vector<std::string> labels;
   for (const double v : values) {
     if (!std::isfinite(v)) {
       labels.push_back(short_number(v));
     } else if (v == 0) {
       labels.emplace_back("0");
-    } else if (own_power) {
-      const int own = digits_of(v).first;
-      labels.push_back(own == 0 ? scaled(v, 0, 0)
-                                : scaled(v, own, 0) + "e" + std::string(own < 0 ? "−" : "") +
-                                      std::to_string(std::abs(own)));
-    } else if (is_scientific) {
-      labels.push_back(scaled(v, power, decimals) + exponent_text(power));
     } else {
-      labels.push_back(scaled(v, power, decimals) +
-                       std::string(units[static_cast<std::size_t>(power / 3)]));
+      const auto digits = digits_of(v);
+      int power = common, last = place;
+      if (log) {
+        power = is_scientific ? digits.first : digits.first < 3 ? 0 : digits.first / 3 * 3;
+        last = digits.last();
+      }
+      const std::string text = scaled(v, power, std::clamp(power - last, 0, 17));
+      labels.push_back(text + (is_scientific
+                                   ? exponent_text(power)
+                                   : std::string(units[static_cast<std::size_t>(power / 3)])));
     }
   }
   return labels;
 }
 
-std::string short_number(double value) {
+std::string short_number(double value, int digits) {
   if (std::isnan(value)) return "NaN";
   if (std::isinf(value)) return value < 0 ? "−∞" : "∞";
   if (value == 0) return "0";
-  const double size = std::abs(value);
+  digits = std::clamp(digits, 1, 9);
+  double size = std::abs(value);
   const std::string sign = value < 0 ? "−" : "";
+  if (size < 99'999.5 && size == std::floor(size)) return sign + fixed(size, 0);
   const auto trimmed = [](std::string text) {
     if (text.find('.') == text.npos) return text;
     while (text.back() == '0') text.pop_back();
     if (text.back() == '.') text.pop_back();
     return text;
   };
-  if (size < 9.9995e-4 || size >= 9.9995e14) {
-    std::array<char, 40> buffer;
-    const auto end = std::to_chars(buffer.data(), buffer.data() + buffer.size(), size,
-                                   std::chars_format::scientific, 2)
-                         .ptr;
-    const std::string text(buffer.data(), static_cast<std::size_t>(end - buffer.data()));
-    const std::size_t e = text.find('e');
-    return sign + trimmed(text.substr(0, e)) + exponent_text(std::atoi(text.c_str() + e + 1));
-  }
-  if (size >= 99'999.5) {
-    double rest = size;
-    std::size_t unit = 0;
-    while (rest >= 999.95 && unit + 1 < std::size(units)) {
-      rest /= 1000;
-      ++unit;
-    }
-    return sign + trimmed(fixed(rest, rest < 99.995 ? 2 : 1)) + std::string(units[unit]);
-  }
-  if (size == std::floor(size)) return sign + fixed(size, 0);
-  int decimals = 3 - static_cast<int>(std::floor(std::log10(size)));
-  return sign + trimmed(fixed(size, std::clamp(decimals, 0, 6)));
+  // Rounded to its digits first, so that 0.00099999 is 0.001 and no 1e−3.
+  std::array<char, 40> buffer;
+  const auto end = std::to_chars(buffer.data(), buffer.data() + buffer.size(), size,
+                                 std::chars_format::scientific, digits - 1)
+                       .ptr;
+  const std::string text(buffer.data(), static_cast<std::size_t>(end - buffer.data()));
+  const std::size_t e = text.find('e');
+  const int first = std::atoi(text.c_str() + e + 1);
+  if (first < -3 || first >= 15) return sign + trimmed(text.substr(0, e)) + exponent_text(first);
+  const int power = first >= 5 ? first / 3 * 3 : 0;
+  if (power > 0) size /= std::pow(10.0, power);
+  return sign + trimmed(fixed(size, std::clamp(digits - 1 - (first - power), 0, 12))) +
+         std::string(units[static_cast<std::size_t>(power / 3)]);
 }
 
 }  // namespace glassbox::viz

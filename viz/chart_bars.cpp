@@ -278,7 +278,8 @@ void Pie::draw(Painter& painter, const Rect& box) const {
   const Rect rest = detail::on_units(painter, column.rest());
   const double scale = scale_of(*this);
   const double gap = terminal ? 3 * unit.x : 18;
-  const double radius = std::min(rest.height / 2, rest.width * 0.25) - (terminal ? 0 : 2);
+  const double radius =
+      std::min(rest.height / 2, rest.width * (rest.width < 400 ? 0.2 : 0.25)) - (terminal ? 0 : 2);
   const Point center{rest.x + radius + (terminal ? unit.x : 4), rest.y + rest.height / 2};
   if (radius < 4) return;
   const double inner = radius * std::clamp(hole, 0.0, 0.9);

@@ -53,7 +53,7 @@ void draw_cells(Painter& painter, const Rect& given, const CellTable& table) {
     name_width = std::min(widest(painter, table.row_name, table.rows), box.width * 0.25);
     left = name_width > 0 ? name_width + gap : 0;
     if (!table.row_title.empty() || !table.column_title.empty()) above = line + (terminal ? 0 : 2);
-    below = line + (terminal ? 0 : 3);
+    below = line + (terminal ? 0 : 6);
     if (table.row_figure)
       right = std::max(widest(painter, table.row_figure, table.rows),
                        painter.text_width(table.row_figure_title, size)) +
@@ -119,7 +119,7 @@ void draw_cells(Painter& painter, const Rect& given, const CellTable& table) {
     for (std::size_t r = 0; r < table.rows; ++r)
       for (std::size_t c = 0; c < table.columns; ++c)
         longest_text = std::max(longest_text, painter.text_width(form(r, c), size));
-    if (longest_text > cell_width - (terminal ? 0 : 4)) continue;
+    if (longest_text > cell_width - (terminal ? unit.x : 4)) continue;
     text = &form;
     break;
   }
@@ -130,10 +130,13 @@ void draw_cells(Painter& painter, const Rect& given, const CellTable& table) {
       const Rect cell{x0 + cell_width * static_cast<double>(c),
                       y0 + cell_height * static_cast<double>(r), cell_width - edge,
                       cell_height - edge};
-      painter.rect(cell, exact_paint(color));
+      // Without colours the number says it; shades behind it would only be in its way.
+      if (text == nullptr || painter.has_color()) painter.rect(cell, exact_paint(color));
       if (text == nullptr) continue;
       TextStyle style{
-          .size = size, .paint = exact_paint(readable_on(color)), .anchor = Anchor::middle};
+          .size = size,
+          .paint = painter.has_color() ? exact_paint(readable_on(color)) : ink_paint(Ink::text),
+          .anchor = Anchor::middle};
       style.align = Align::middle;
       style.role = "cell";
       painter.text({cell.x + cell.width / 2,

@@ -62,7 +62,10 @@ void RidgeHistogram::draw(Painter& painter, const Rect& box) const {
   const std::vector<Histogram> all = detail::shared_bins(slices, bins);
   column.note(missing_text(all), ink_paint(Ink::warning));
   double most = 0;
-  const std::vector<std::size_t> shown = chosen(all.size(), limit);
+  // In a terminal each has a row of its own, and at least half of them are the highest one's.
+  const int rows = static_cast<int>(column.rest().height / unit.y) - 3;
+  const std::vector<std::size_t> shown =
+      chosen(all.size(), terminal ? std::min(limit, std::max(1, rows / 2)) : limit);
   for (const std::size_t i : shown)
     for (const double count : all[i].counts) most = std::max(most, count);
   Rect rest = detail::on_units(painter, column.rest());
@@ -83,11 +86,9 @@ void RidgeHistogram::draw(Painter& painter, const Rect& box) const {
   const auto n = static_cast<double>(shown.size());
   const double right = label_width + (terminal ? 2 * unit.x : 8), left = terminal ? unit.x : 4;
   const double floor_height = std::max(unit.y, rest.height - below);
-  const double deep =
-      n > 1 ? std::floor(std::min(floor_height * 0.55, (n - 1) * (terminal ? 2 * unit.y : 40)) /
-                         unit.y) *
-                  unit.y
-            : 0;
+  double deep = n > 1 ? std::min(floor_height * 0.55, (n - 1) * (terminal ? 2 * unit.y : 40)) : 0;
+  if (terminal && n > 1)
+    deep = std::max(1.0, std::floor(deep / unit.y / (n - 1))) * unit.y * (n - 1);
   const double aside = n > 1 ? std::min(rest.width * 0.1, deep * 0.5) : 0;
   const double width = rest.width - left - right - aside;
   const double height = floor_height - deep - (terminal ? 0 : 4);
@@ -112,6 +113,7 @@ void RidgeHistogram::draw(Painter& painter, const Rect& box) const {
     const Point a = base(0), b = base(1);
     painter.line({a.x + tick.position, a.y}, {b.x + tick.position, b.y}, grid);
   }
+  double free_until = bottom;  // from above, at the left
   for (std::size_t k = 0; k < shown.size(); ++k) {
     const double age = n > 1 ? 1 - static_cast<double>(k) / (n - 1) : 0;  // 0: the newest
     const Histogram& histogram = all[shown[k]];
@@ -124,10 +126,15 @@ void RidgeHistogram::draw(Painter& painter, const Rect& box) const {
       outline.push_back({x_of(histogram.edges[i] / 2 + histogram.edges[i + 1] / 2),
                          start.y - histogram.counts[i] / most * height});
     outline.push_back({start.x + width, start.y});
+    for (const Point& p : outline)
+      if (p.x < rest.x + width * 0.3) free_until = std::min(free_until, p.y);
     const std::string& label = slices[shown[k]].label;
     painter.begin_group(label + ": " + short_number(histogram.total()) + " values");
     const Paint ridge = ink_paint(Ink::ridge);
-    painter.polygon(outline, ridge.faded(terminal ? 0.55 + 0.3 * age : 0.35 + 0.5 * age));
+    const bool is_plain = terminal && !painter.has_color();
+    painter.polygon(outline, is_plain
+                                 ? ink_paint(Ink::background)
+                                 : ridge.faded(terminal ? 0.55 + 0.3 * age : 0.35 + 0.5 * age));
     Stroke stroke{terminal ? ridge.faded(0.45 * age) : ridge.faded(0.35 * age), 1.2};
     painter.polyline(outline, stroke);
     painter.end_group();
@@ -164,13 +171,11 @@ void RidgeHistogram::draw(Painter& painter, const Rect& box) const {
     painter.text({x0 + width / 2, labels_at + line},
                  painter.fitted(value_label, width, detail::tick_size), style);
   // The scale of the counts, at the upper left.
-  const double note_y = rest.y;
-  const Point back = base(1);
   const std::string scale = "highest " + short_number(most);
-  if (back.y - height > note_y + line && rest.width > 120) {
-    style.anchor = Anchor::start;
-    painter.text({rest.x, note_y}, scale, style);
-  }
+  if (free_until < rest.y + line + 2 || painter.text_width(scale, detail::tick_size) > width * 0.3)
+    return;
+  style.anchor = Anchor::start;
+  painter.text({rest.x, rest.y}, scale, style);
 }
 
 void HistogramMap::draw(Painter& painter, const Rect& box) const {

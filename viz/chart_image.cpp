@@ -52,9 +52,8 @@ namespace {
 struct Tiles {
   int columns = 1, rows = 1;
   double width = 0, height = 0;  // of an image
-  double gap = 0, caption = 0;
-  double all_width() const { return columns * width + (columns - 1) * gap; }
-  double all_height() const { return rows * (height + caption) + (rows - 1) * gap; }
+  double gap = 0, gap_below = 0, caption = 0;
+  double all_height() const { return rows * (height + caption) + (rows - 1) * gap_below; }
 };
 
 // The largest tiles with which all of them fit. A height of 0: what looks best at this width.
@@ -73,37 +72,41 @@ Tiles tiles_for(const Painter& painter, const ImageRow& row, double width, doubl
   }
   aspect = std::clamp(aspect, 0.05, 20.0);
   const Point unit = painter.unit();
+  const bool terminal = painter.is_terminal();
+  const double wanted = n <= 3    ? (terminal ? 32 * unit.x : 220)
+                        : n <= 8  ? (terminal ? 18 * unit.x : 118)
+                        : n <= 24 ? (terminal ? 12 * unit.x : 72)
+                                  : (terminal ? 8 * unit.x : 48);
   Tiles best;
-  double best_width = 0;
-  for (int columns = 1; columns <= std::max(n, 1); ++columns) {
+  // From many side by side to few: of equally large ones those with the fewest rows.
+  for (int columns = std::max(n, 1); columns >= 1; --columns) {
     if (row.columns > 0 && columns != std::min(row.columns, std::max(n, 1))) continue;
     Tiles tiles;
     tiles.columns = columns;
     tiles.rows = std::max(1, (n + columns - 1) / columns);
-    tiles.gap = painter.is_terminal() ? unit.x * (n > 12 ? 1 : 2) : n > 24 ? 3 : 8;
+    if (row.columns == 0) tiles.columns = std::max(1, (n + tiles.rows - 1) / tiles.rows);
+    tiles.gap = terminal ? unit.x * (n > 12 ? 1 : 2) : n > 24 ? 3 : 8;
+    tiles.gap_below = terminal ? (has_captions ? 0 : unit.y) : tiles.gap;
     tiles.caption = has_captions ? painter.line_height(detail::tick_size) : 0;
-    double each = (width - (columns - 1) * tiles.gap) / columns;
-    const double largest = painter.is_terminal() ? 40 * unit.x : 220;
-    each = std::min(each, largest);
+    double each = (width - (tiles.columns - 1) * tiles.gap) / tiles.columns;
     if (height > 0) {
-      const double tall = (height - (tiles.rows - 1) * tiles.gap) / tiles.rows - tiles.caption;
-      each = std::min(each, tall * aspect);
-    } else if (row.columns == 0 && columns < n && each > (painter.is_terminal() ? 128 : 84)) {
-      continue;  // more of them may stand side by side
+      const double tall =
+          (height - (tiles.rows - 1) * tiles.gap_below) / tiles.rows - tiles.caption;
+      each = std::min({each, tall * aspect, 2 * wanted});
+    } else {
+      each = std::min(each, wanted);
     }
     // A whole number of pixels for each of the image's, where there are enough.
-    if (!painter.is_terminal() && each >= most_pixels * 2)
-      each = std::floor(each / most_pixels) * most_pixels;
-    tiles.width = std::floor(each / unit.x) * unit.x;
+    if (!terminal && each >= most_pixels * 2) each = std::floor(each / most_pixels) * most_pixels;
+    tiles.width = std::floor(each / unit.x + 1e-6) * unit.x;
     tiles.height = tiles.width / aspect;
-    if (painter.is_terminal())
-      tiles.height = std::max(unit.y, std::round(tiles.height / unit.y) * unit.y);
-    if (tiles.width > best_width || columns == 1) {
-      best = tiles;
-      best_width = tiles.width;
+    if (terminal) {
+      tiles.height = std::round(tiles.height / unit.y) * unit.y;
+      if (height <= 0) tiles.height = std::max(unit.y, tiles.height);
     }
+    if (tiles.width > best.width) best = tiles;
+    if (height <= 0 && tiles.width >= wanted * (n > 24 ? 0.8 : 0.5)) break;
   }
-  if (painter.is_terminal()) best.gap = std::ceil(best.gap / unit.x) * unit.x;
   return best;
 }
 
@@ -156,8 +159,9 @@ double ImageRow::height_for(const Painter& painter, double width) const {
   if (normalize == Normalize::shared) height += detail::color_bar_height(painter) + pad * 0.6;
   detail::ValueRange values;
   for (const Image& image : images) values.add(image.values);
-  if (values.nans + values.infinities > 0) height += painter.line_height(detail::tick_size);
-  return std::ceil(height);
+  if (values.nans + values.infinities > 0)
+    height += painter.line_height(detail::tick_size) + (painter.is_terminal() ? 0 : 2);
+  return std::ceil(height) + (painter.is_terminal() ? 0 : 1);
 }
 
 void ImageRow::draw(Painter& painter, const Rect& box) const {
@@ -196,7 +200,7 @@ void ImageRow::draw(Painter& painter, const Rect& box) const {
     const int at_column = static_cast<int>(i) % tiles.columns,
               at_row = static_cast<int>(i) / tiles.columns;
     const double x = rest.x + at_column * (tiles.width + tiles.gap),
-                 y = rest.y + at_row * (tiles.height + tiles.caption + tiles.gap);
+                 y = rest.y + at_row * (tiles.height + tiles.caption + tiles.gap_below);
     if (y + tiles.height + tiles.caption > rest.bottom() + 0.5) break;
     if (image.width > 0 && image.height > 0) {
       detail::ValueRange own;

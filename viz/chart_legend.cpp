@@ -25,7 +25,7 @@ double width_of(const Painter& painter, const std::string& name, const std::stri
          (figures.empty() ? 0 : space(painter) + painter.text_width(figures, size));
 }
 
-// Names are cut before anything is left out, figures go first.
+// Figures go before names are cut.
 std::vector<Placed> placed(const Painter& painter, double width, std::size_t rows,
                            const std::vector<LegendEntry>& entries, bool figures) {
   std::vector<Placed> all;
@@ -35,6 +35,7 @@ std::vector<Placed> placed(const Painter& painter, double width, std::size_t row
     const std::string said = figures ? entry.figures : "";
     std::string name = entry.name;
     double own = width_of(painter, name, said);
+    if (own > width && figures) return {};
     if (own > width) {
       name = painter.fitted(name, width - width_of(painter, "", said), size);
       own = width_of(painter, name, said);

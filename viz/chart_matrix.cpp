@@ -106,12 +106,12 @@ detail::CellTable table_of(const ConfusionMatrix& matrix) {
   table.texts.push_back(
       [count](std::size_t r, std::size_t c) { return std::to_string(count(r, c)); });
   table.texts.push_back([count](std::size_t r, std::size_t c) {
-    return short_number(static_cast<double>(count(r, c)));
+    return short_number(static_cast<double>(count(r, c)), 2);
   });
   table.row_name = [&matrix](std::size_t r) { return name_at(matrix.classes, r); };
   table.column_name = table.row_name;
-  table.row_title = "true";
-  table.column_title = "predicted";
+  table.row_title = "true ↓";
+  table.column_title = "predicted →";
   table.row_figure_title = "recall";
   table.column_figure_title = "precision";
   table.row_figure = [&matrix](std::size_t r) { return percent(matrix.recall(r), 1); };
@@ -193,9 +193,12 @@ detail::CellTable table_of(const HeatMap& map, const Ends& ends) {
       return map_color(map.map, std::isinf(v) ? (v > 0 ? 1.0 : 0.0) : 0.5);
     return map_color(map.map, (v / 2 - ends.low / 2) / (ends.high / 2 - ends.low / 2));
   };
-  if (map.show_values)
-    table.texts.push_back(
-        [value](std::size_t r, std::size_t c) { return short_number(value(r, c)); });
+  for (const int digits : {4, 3, 2}) {
+    if (!map.show_values) break;
+    table.texts.push_back([value, digits](std::size_t r, std::size_t c) {
+      return short_number(value(r, c), digits);
+    });
+  }
   table.row_name = [&map](std::size_t r) { return name_at(map.row_names, r); };
   table.column_name = [&map](std::size_t c) { return name_at(map.column_names, c); };
   table.row_title = map.y_label;

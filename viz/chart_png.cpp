@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <tuple>
+#include <vector>
 
 namespace glassbox::viz::detail {
 namespace {
@@ -45,9 +46,106 @@ void put_chunk(std::string& out, std::string_view type, std::string_view data) {
   put_u32(out, crc32(body));
 }
 
-// A zlib stream of stored blocks.
-std::string stored(std::string_view data) {
-  std::string out = "\x78\x01";
+// Deflate's bits: numbers from their low end, codes of Huffman from their high one.
+class Bits {
+ public:
+  void number(std::uint32_t value, int n) {
+    for (int i = 0; i < n; ++i) bit(value >> i & 1);
+  }
+  void code(std::uint32_t value, int n) {
+    for (int i = n - 1; i >= 0; --i) bit(value >> i & 1);
+  }
+  // Of the fixed code: 0 to 255 are bytes, 256 is the end, above are lengths.
+  void symbol(std::uint32_t s) {
+    if (s < 144)
+      code(0x30 + s, 8);
+    else if (s < 256)
+      code(0x190 + s - 144, 9);
+    else if (s < 280)
+      code(s - 256, 7);
+    else
+      code(0xC0 + s - 280, 8);
+  }
+  std::string finish() {
+    if (used_ > 0) out_ += static_cast<char>(byte_);
+    return std::move(out_);
+  }
+
+ private:
+  void bit(std::uint32_t value) {
+    byte_ |= value << used_;
+    if (++used_ == 8) {
+      out_ += static_cast<char>(byte_);
+      byte_ = 0;
+      used_ = 0;
+    }
+  }
+  std::string out_;
+  std::uint32_t byte_ = 0;
+  int used_ = 0;
+};
+
+// Of a length or a distance: which symbol, and how many bits follow. RFC 1951, 3.2.5.
+struct Step {
+  std::uint32_t symbol, base;
+  int extra;
+};
+Step step_for(std::uint32_t value, std::uint32_t smallest, int plain, int per_extra) {
+  Step step{0, smallest, 0};
+  for (;;) {
+    step.extra = static_cast<int>(step.symbol) < plain
+                     ? 0
+                     : (static_cast<int>(step.symbol) - plain) / per_extra + 1;
+    const std::uint32_t next = step.base + (1u << step.extra);
+    if (value < next) return step;
+    step.base = next;
+    ++step.symbol;
+  }
+}
+
+// One block of the fixed code. What was seen before is found by the last place of its first three
+// bytes: rows of an enlarged image repeat, and that is what is to be made small here.
+std::string fixed_block(std::string_view data) {
+  constexpr std::size_t reach = 32'768, longest = 258, shortest = 3;
+  Bits bits;
+  bits.number(1, 1);  // the last block
+  bits.number(1, 2);  // fixed codes
+  std::vector<std::size_t> last(1 << 15, data.size());
+  const auto byte = [&data](std::size_t i) { return static_cast<unsigned char>(data[i]); };
+  const auto slot = [&byte](std::size_t i) {
+    return (byte(i) * 2654435761u ^ byte(i + 1) * 40503u * 64 ^ byte(i + 2) * 97u) % (1u << 15);
+  };
+  for (std::size_t at = 0; at < data.size();) {
+    std::size_t length = 0, from = data.size();
+    if (at + shortest <= data.size()) {
+      from = last[slot(at)];
+      if (from < at && at - from <= reach) {
+        const std::size_t most = std::min(longest, data.size() - at);
+        while (length < most && data[from + length] == data[at + length]) ++length;
+      }
+    }
+    const std::size_t taken = length >= shortest ? length : 1;
+    if (taken == 1) {
+      bits.symbol(byte(at));
+    } else {
+      Step step = step_for(static_cast<std::uint32_t>(length), 3, 8, 4);
+      if (length == longest) step = {28, 258, 0};
+      bits.symbol(257 + step.symbol);
+      bits.number(static_cast<std::uint32_t>(length) - step.base, step.extra);
+      const auto distance = static_cast<std::uint32_t>(at - from);
+      step = step_for(distance, 1, 4, 2);
+      bits.code(step.symbol, 5);
+      bits.number(distance - step.base, step.extra);
+    }
+    for (const std::size_t end = at + taken; at < end; ++at)
+      if (at + shortest <= data.size()) last[slot(at)] = at;
+  }
+  bits.symbol(256);
+  return bits.finish();
+}
+
+std::string stored_blocks(std::string_view data) {
+  std::string out;
   std::size_t at = 0;
   do {
     const std::size_t n = std::min<std::size_t>(65535, data.size() - at);
@@ -60,6 +158,14 @@ std::string stored(std::string_view data) {
     out += data.substr(at, n);
     at += n;
   } while (at < data.size());
+  return out;
+}
+
+// A zlib stream, in whichever of the two forms is smaller.
+std::string compressed(std::string_view data) {
+  std::string out = "\x78\x01";
+  const std::string coded = fixed_block(data);
+  out += coded.size() < data.size() ? coded : stored_blocks(data);
   put_u32(out, adler32(data));
   return out;
 }
@@ -99,7 +205,7 @@ std::string encode_png(int width, int height, std::span<const Rgb> pixels) {
   std::string out = "\x89PNG\r\n\x1A\n";
   put_chunk(out, "IHDR", header);
   if (is_indexed) put_chunk(out, "PLTE", entries);
-  put_chunk(out, "IDAT", stored(rows));
+  put_chunk(out, "IDAT", compressed(rows));
   put_chunk(out, "IEND", "");
   return out;
 }

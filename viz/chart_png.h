@@ -1,4 +1,5 @@
-// Pixels as a PNG, by hand: no library, stored and not compressed. Detail of the charts.
+// Pixels as a PNG, by hand: no library, and no more compression than flat areas need. Detail of the
+// charts.
 #pragma once
 #include <span>
 #include <string>

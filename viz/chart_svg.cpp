@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cmath>
 #include <set>
+#include <vector>
 
 #include "engine/core/error.h"
 #include "engine/io/file.h"
@@ -109,12 +110,25 @@ class SvgPainter final : public Painter {
 
   void image(const Rect& box, int width, int height, std::span<const Rgb> pixels) override {
     if (width <= 0 || height <= 0 || box.width <= 0 || box.height <= 0) return;
+    // Enlarged here: not everything that shows an SVG leaves the edges of pixels sharp.
+    int by = 1;
+    if (box.width >= 1.5 * width)
+      by = std::clamp(static_cast<int>(std::ceil(2 * box.width / width)), 1, 64);
+    while (by > 1 && double(width) * by * height * by > 1e6) --by;
+    std::vector<Rgb> large;
+    for (int y = 0; by > 1 && y < height * by; ++y)
+      for (int x = 0; x < width * by; ++x)
+        large.push_back(pixels[static_cast<std::size_t>(y / by) * static_cast<std::size_t>(width) +
+                               static_cast<std::size_t>(x / by)]);
     text_ += "<image";
     put_box(box);
     text_ +=
-        " preserveAspectRatio=\"none\" style=\"image-rendering:pixelated\" "
+        " preserveAspectRatio=\"none\" "
+        "style=\"image-rendering:pixelated\" "
         "href=\"data:image/png;base64," +
-        detail::base64(detail::encode_png(width, height, pixels)) + "\"/>\n";
+        detail::base64(by > 1 ? detail::encode_png(width * by, height * by, large)
+                              : detail::encode_png(width, height, pixels)) +
+        "\"/>\n";
   }
 
   // A nested <svg> clips without an id, of which another drawing in the same page may have one.

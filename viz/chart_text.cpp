@@ -322,12 +322,12 @@ class TextPainter final : public Painter {
                      right = std::min(1.0, x1 / cell_width - column);
         TextCell* cell = canvas_.at(column, row);
         if (cell == nullptr) continue;
-        if (fill.opacity >= 1) {
+        const int up = static_cast<int>(std::lround((bottom - top) * 8)),
+                  across = static_cast<int>(std::lround((right - left) * 8));
+        if (fill.opacity >= 1 && up * across >= 16) {
           cell->dots = 0;
           cell->lines = cell->grid = 0;
         }
-        const int up = static_cast<int>(std::lround((bottom - top) * 8)),
-                  across = static_cast<int>(std::lround((right - left) * 8));
         const bool whole_width = across == 8, whole_height = up == 8;
         if (whole_width && !whole_height && bottom == 1 && up > 0 && fill.opacity >= 1) {
           cell->eighths = up;

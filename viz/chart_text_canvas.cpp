@@ -54,8 +54,8 @@ int distance(Rgb a, Rgb b) {
 // What stands for our own characters in ASCII; others are parts of names.
 std::string in_ascii(std::string glyph) {
   constexpr std::pair<std::string_view, std::string_view> pairs[] = {
-      {"−", "-"}, {"…", "~"}, {"×", "x"}, {"·", "-"}, {"●", "@"}, {"○", "O"},
-      {"▲", "^"}, {"▼", "v"}, {"∞", "~"}, {"±", "~"}, {"–", "-"}, {"→", ">"}};
+      {"−", "-"}, {"…", "~"}, {"×", "x"}, {"·", "-"}, {"●", "@"}, {"○", "O"}, {"▲", "^"},
+      {"▼", "v"}, {"∞", "~"}, {"±", "~"}, {"–", "-"}, {"→", ">"}, {"↓", "v"}};
   for (const auto& [from, to] : pairs)
     if (glyph == from) return std::string(to);
   return glyph;
