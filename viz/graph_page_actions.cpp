@@ -260,6 +260,7 @@ document.addEventListener('keydown', e => {
   if (here && pan) keys[e.key] = () => { if (chosen && !e.shiftKey) walk(e.key); else { dx += pan[0]; dy += pan[1]; ask(); } };
   if (!keys[e.key] || (e.target == color && e.key != 'Escape')) return;
   e.preventDefault();
+  if (here) canvas.focus();  // so that Tab goes on from there
   keys[e.key]();
 });
 addEventListener('resize', ask);
