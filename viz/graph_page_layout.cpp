@@ -7,7 +7,9 @@ const std::string_view graph_page_layout = R"page(
 // items: {w, h, weight} or the ports {entry} at the top and {exit} at the bottom; links: {a, b, from,
 // to, net, label}, from and to being offsets of the ends from the items' left. Links of one net have
 // one source and are one line that branches; its label {w, h} is beside its first bend. Links have
-// no cycle. Sets x, y of the items, the points and label places of the links; returns the size.
+// no cycle. Sets x, y of the items, the points and label places of the links, where each starts and
+// whether it is on the trunk; returns the size. `first` are ports at the top in the order that suits
+// what is around.
 const gaps = {node: 22, line: 11, leave: 6, enter: 15, below: 14, port: 12, label: 5, bend: 0.2, bend_max: 40};
 const BOX = 0, ENTRY = 1, EXIT = 2, BEND = 3, LABEL = 4;
 
@@ -93,13 +95,14 @@ function assign_ranks(level) {
 }
 
 // Few crossings: medians from both sides by turns; the best order that came up is kept.
-function order_ranks(level) {
+function order_ranks(level, first) {
   const I = level.items, L = level.lines, many = L.length > 12000;
   const number = rank => { for (let k = 0; k < rank.length; k++) I[rank[k]].at = k; };
   const key = (i, offset) => I[i].at + (I[i].left + I[i].right > 0 ? 0.9 * (offset + I[i].left) / (I[i].left + I[i].right) : 0.45);
   const upper = l => key(L[l].from, L[l].here), lower = l => key(L[l].to, L[l].there);
   const seen = new Uint8Array(I.length), stack = [];
   for (let i = I.length - 1; i >= 0; i--) if (!I[i].ins.length) stack.push(i);
+  stack.push(...first.slice().reverse());
   while (stack.length) {
     const v = stack.pop();
     if (seen[v]) continue;
@@ -366,11 +369,11 @@ function place_down(level, head) {
   return lowest;
 }
 
-function layered(items, links, head) {
+function layered(items, links, head, first) {
   const level = level_of(items, links), I = level.items, L = level.lines;
   if (!I.length) return {w: 0, h: head, weight: 0};
   assign_ranks(level);
-  order_ranks(level);
+  order_ranks(level, first);
   place_across(level);
   items.forEach((it, i) => { if (it.spreads) spread(level, i); });
   const h = place_down(level, head);
@@ -385,7 +388,7 @@ function layered(items, links, head) {
       const a = I[L[l].from], b = I[L[l].to], x0 = a.x + L[l].here - least, x1 = b.x + L[l].there - least;
       points.push([x0, a.y + a.h], [x0, L[l].y0], [x1, L[l].y1], [x1, b.y]);
     }
-    links[s.link].points = points;
+    Object.assign(links[s.link], {points, start: points[0][0], main: s.main});
     links[s.link].place = net.place >= 0 ? [I[net.place].x + gaps.label - least, I[net.place].y] : null;
   }
   return {w: most - least, h, weight: I.reduce((sum, it) => sum + it.weight, 0)};

@@ -37,7 +37,7 @@ aside h3.from { color: var(--from); } aside h3.to { color: var(--to); }
 dialog { color: var(--ink); background: var(--panel); border: 1px solid var(--line); border-radius: 8px; }
 dialog td:first-child { padding-right: 1rem; font-weight: bold; white-space: nowrap; }
 @media (max-width: 40rem) {
-  header { gap: .35rem .4rem; padding: .35rem .6rem; } header p, header .room { display: none; }
+  header { gap: .35rem .4rem; padding: .35rem .6rem; } header p, header .room, [data-do=keys] { display: none; }
   header input { flex: 1; min-width: 6rem; width: 6rem; }
   aside { top: auto; bottom: .5rem; left: .5rem; right: .5rem; width: auto; max-width: none; max-height: 45%; }
 }

@@ -56,6 +56,8 @@ function build() {
     for (const part of link.parts) frame_links.get(part.frame).push({part, link});
   }
   const ports = new Map(), laid = new Map();  // 'c3<net', 'c3>net' -> offset of that port
+  const around = new Map();  // 'c3<net' -> how that line lies around the frame, once that is known
+  let several = false;  // lines into one frame
   const lay = frame => {
     const inner = b => is_cluster(b) && frames.has(index(b)) && open[index(b)] ? laid.get(index(b)) : null;
     for (const b of children.get(frame) || []) if (is_cluster(b) && frames.has(index(b)) && open[index(b)]) lay(index(b));
@@ -76,7 +78,17 @@ function build() {
       part.route.label = part.route.label || part.label;
     }
     const pad = frame < 0 ? 0 : 12, title = frame < 0 ? 0 : title_width(frame);
-    const size = layered(items, list, frame < 0 ? 0 : 44);
+    const known = items.map((it, i) => [i, around.get('c' + frame + '<' + it.entry)]).filter(k => k[1]);
+    for (const [i, line] of known) if (line.main) items[i].weight = 0.5;
+    const first = known.sort((a, b) => a[1].start - b[1].start).map(k => k[0]);
+    const size = layered(items, list, frame < 0 ? 0 : 44, first);
+    const entered = new Set();
+    for (const l of list) {
+      if (items[l.b].spreads !== false) continue;
+      several = several || entered.has(l.b);
+      entered.add(l.b);
+      around.set(items[l.b].box + '<' + l.net, {start: l.start, main: l.main});
+    }
     // No line that comes in passes the title.
     const entries = items.filter(it => it.entry).map(it => it.x);
     const shift = Math.max(pad, entries.length && frame >= 0 ? title + 18 - Math.min(...entries) : 0);
@@ -94,6 +106,7 @@ function build() {
     laid.set(frame, {w, h, items, weight: size.weight});
   };
   lay(-1);
+  if (several) lay(-1);
   // Absolute places.
   const boxes = [], shapes = [];
   const origin = new Map();
@@ -111,7 +124,7 @@ function build() {
     }
   };
   settle(-1, 0, 0);
-  const routes = [], labelled = new Set();
+  const routes = [], labelled = new Set(), done = new Map();
   for (const link of pairs.values()) {
     const points = [];
     let label = null;
@@ -129,10 +142,27 @@ function build() {
     if (link.up) points.reverse();
     const xs = points.map(p => p[0]), ys = points.map(p => p[1]);
     if (label) xs.push(label.x + label.w);
-    routes.push({link, points, label, left: Math.min(...xs), right: Math.max(...xs), top: Math.min(...ys), bottom: Math.max(...ys)});
+    routes.push({link, points, own: undrawn(link.net, points, done), label, left: Math.min(...xs), right: Math.max(...xs), top: Math.min(...ys), bottom: Math.max(...ys)});
   }
   const by_box = new Map(boxes.map(b => [b.box, b]));
   picture = {boxes, shapes, routes, by_box, w: laid.get(-1).w, h: laid.get(-1).h};
+}
+// A route without what others of its net have drawn: drawn twice, the soft borders of a line add up.
+function undrawn(net, points, done) {
+  const parts = [];
+  let going = false;
+  for (let k = 1; k < points.length; k++) {
+    const to = points[k], down = Math.abs(points[k - 1][0] - to[0]) < 0.5;
+    const round = p => Math.round(p[0] * 10) + ' ' + Math.round(p[1] * 10);
+    // A straight piece may be longer than that of another route which begins where it does.
+    const key = net + ' ' + round(points[k - 1]) + (down ? '' : ' ' + round(to)), known = done.get(key);
+    if (known && !(down && to[1] > known[1] + 0.01)) { going = false; continue; }
+    done.set(key, to);
+    if (known || !going) parts.push([known || points[k - 1]]);
+    parts[parts.length - 1].push(to);
+    going = true;
+  }
+  return parts;
 }
 const title_width = c => 26 + Math.max(width_of(clusters[c].path, 12, true), width_of(clusters[c].type, 10.5));
 // Takes away what waits for nothing; where everything waits, the first that is still there. Links
@@ -227,8 +257,7 @@ function draw() {
     if ((pass == 1) != !!near || !visible(r.left - 4, r.top, r.right - r.left + 8, r.bottom - r.top)) continue;
     pen.strokeStyle = r.link.failed ? ink.bad : !near ? ink.edge : r.link.a == chosen ? ink.to : ink.from;
     pen.lineWidth = near || r.link.failed ? 2.2 : 1.1;
-    trace(r.points);
-    pen.stroke();
+    for (const part of near ? [r.points] : r.own) { trace(part); pen.stroke(); }
     const [ex, ey] = r.points[r.points.length - 1], back = r.link.up ? 7 : -7;
     pen.fillStyle = pen.strokeStyle;
     pen.beginPath();

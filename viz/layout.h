@@ -59,6 +59,9 @@ struct LayoutGraph {
   std::vector<Cluster> clusters;
   bool left_to_right = false;
   Gaps gaps;
+  // A line passes a rank at a bend. Where there would be more of them, the longest lines run along
+  // the right side of the drawing, so that time and memory grow with the number of edges.
+  int most_bends = 120'000;
 };
 
 struct Layout {
