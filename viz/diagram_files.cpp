@@ -144,7 +144,13 @@ std::string mermaid(std::string_view text) {
 
 class Mermaid {
  public:
-  explicit Mermaid(const Diagram& diagram) : diagram_(diagram) {
+  explicit Mermaid(const Diagram& diagram)
+      : diagram_(diagram), is_used_(diagram.clusters.size(), false) {
+    for (const Node& node : diagram.nodes) {
+      for (int c = node.cluster; c >= 0 && !is_used_[static_cast<std::size_t>(c)];
+           c = diagram.clusters[static_cast<std::size_t>(c)].parent)
+        is_used_[static_cast<std::size_t>(c)] = true;
+    }
     text_ = "flowchart TB\n";
     body(-1, 1);
     for (const Diagram::Edge& edge : diagram.edges) {
@@ -173,7 +179,7 @@ class Mermaid {
     }
     for (std::size_t c = 0; c < diagram_.clusters.size(); ++c) {
       const Diagram::Cluster& inner = diagram_.clusters[c];
-      if (inner.parent != cluster) continue;
+      if (inner.parent != cluster || !is_used_[c]) continue;
       text_ += indent + "subgraph c" + std::to_string(c) + " [\"" +
                mermaid(inner.path.empty() ? inner.type : inner.path + " · " + inner.type) + "\"]\n";
       body(static_cast<int>(c), depth + 1);
@@ -182,6 +188,7 @@ class Mermaid {
   }
 
   const Diagram& diagram_;
+  std::vector<bool> is_used_;  // clusters; Mermaid draws an empty one as a node
   std::string text_;
 };
 

@@ -122,6 +122,12 @@ TEST_CASE("diagram files: no name ends a page's script or a comment") {
   CHECK(has(page, "A &lt; B &amp; &quot;C&quot;"));
 }
 
+TEST_CASE("diagram files: Mermaid has no module without nodes, which it would draw as a node") {
+  Diagram diagram = everything();
+  diagram.clusters.push_back({"left", "Empty", 0, 1});
+  CHECK(viz::to_mermaid(diagram) == viz::to_mermaid(everything()));
+}
+
 TEST_CASE("diagram files: a diagram of nothing") {
   const Diagram nothing;
   CHECK(json::parse(viz::to_json(nothing))["nodes"].empty());
