@@ -41,6 +41,17 @@ std::string_view name_of(Diagram::Node::Change change) {
   return names[static_cast<std::size_t>(change)];
 }
 
+std::string frame_mark(const Diagram& diagram, const Diagram::Cluster& cluster) {
+  const Diagram::Cluster outer = cluster.parent < 0
+                                     ? Diagram::Cluster{}
+                                     : diagram.clusters[static_cast<std::size_t>(cluster.parent)];
+  std::string mark;
+  if (cluster.call > 1 && cluster.call != outer.call)
+    mark += " (" + ordinal(cluster.call) + " call)";
+  if (cluster.phase != Phase::forward && cluster.phase != outer.phase) mark += " (backward)";
+  return mark;
+}
+
 std::int64_t costs_batch(const Diagram& diagram) { return diagram.batch < 0 ? 1 : diagram.batch; }
 
 }  // namespace detail
@@ -106,8 +117,11 @@ std::string to_json(const Diagram& diagram) {
   }
   Json clusters = Json::array();
   for (const Diagram::Cluster& cluster : diagram.clusters) {
-    clusters.push_back(
-        {{"path", cluster.path}, {"type", cluster.type}, {"parent", cluster.parent}});
+    clusters.push_back({{"path", cluster.path},
+                        {"type", cluster.type},
+                        {"parent", cluster.parent},
+                        {"call", cluster.call},
+                        {"phase", name_of(cluster.phase)}});
   }
   json["clusters"] = clusters;
   Json nodes = Json::array();
@@ -181,7 +195,9 @@ class Mermaid {
       const Diagram::Cluster& inner = diagram_.clusters[c];
       if (inner.parent != cluster || !is_used_[c]) continue;
       text_ += indent + "subgraph c" + std::to_string(c) + " [\"" +
-               mermaid(inner.path.empty() ? inner.type : inner.path + " · " + inner.type) + "\"]\n";
+               mermaid((inner.path.empty() ? "" : inner.path + " · ") + inner.type +
+                       detail::frame_mark(diagram_, inner)) +
+               "\"]\n";
       body(static_cast<int>(c), depth + 1);
       text_ += indent + "end\n";
     }
@@ -206,6 +222,7 @@ std::string to_model_explorer(const Diagram& diagram) {
       for (char& letter : name) {
         if (letter == '/') letter = '_';
       }
+      name += detail::frame_mark(diagram, c);
       path = path.empty() ? name : name + "/" + path;
     }
     return path;

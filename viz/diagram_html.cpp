@@ -87,11 +87,12 @@ std::string to_html(const Diagram& diagram) {
     timed = timed || node.time;
   }
   for (const Diagram::Edge& edge : diagram.edges) {
-    edges.push_back(
-        {edge.from, edge.to, detail::edge_text(edge.tensor, diagram.batch), edge.failed});
+    edges.push_back({edge.from, edge.to, detail::edge_text(edge.tensor, diagram.batch), edge.failed,
+                     detail::name_of(edge.change)});
   }
   for (const Diagram::Cluster& cluster : diagram.clusters) {
-    clusters.push_back({{"path", cluster.path.empty() ? cluster.type : cluster.path},
+    clusters.push_back({{"path", (cluster.path.empty() ? cluster.type : cluster.path) +
+                                     detail::frame_mark(diagram, cluster)},
                         {"type", cluster.type},
                         {"parent", cluster.parent}});
   }
@@ -126,7 +127,8 @@ std::string to_html(const Diagram& diagram) {
     page += "<div class=failure>The forward pass failed: " + detail::xml_escaped(diagram.failure) +
             "</div>\n";
   page +=
-      "<main><canvas tabindex=0 aria-label=\"graph\"></canvas><aside aria-label=\"what is chosen\" hidden></aside></main>\n"
+      "<main><canvas tabindex=0 aria-label=\"graph\"></canvas><aside aria-label=\"what is chosen\" "
+      "hidden></aside></main>\n"
       "<dialog aria-label=keys><table>\n";
   for (const auto& [key, what] : keys)
     page += "<tr><td>" + std::string(key) + "<td>" + std::string(what) + "\n";
@@ -136,6 +138,7 @@ std::string to_html(const Diagram& diagram) {
       for_script(data) + "</script>\n<script>";
   page += detail::graph_page_measures;
   page += detail::graph_page_layout;
+  page += detail::graph_page_places;
   page += detail::graph_page_picture;
   page += detail::graph_page_actions;
   return page + "</script>\n</body>\n</html>\n";

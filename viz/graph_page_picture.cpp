@@ -23,7 +23,7 @@ function build() {
     const a = box_of(e[0]), b = box_of(e[1]);
     if (a == b) return;
     const key = a + ' ' + b;
-    if (!pairs.has(key)) pairs.set(key, {a, b, label: e[2], edges: [], failed: false, up: false});
+    if (!pairs.has(key)) pairs.set(key, {a, b, label: e[2], change: e[4], edges: [], failed: false, up: false});
     pairs.get(key).edges.push(i);
     if (e[3]) pairs.get(key).failed = true;
   });
@@ -199,6 +199,7 @@ function take_ink() {
 }
 const families = [['Conv', 0], ['Linear', 1], ['MatMul', 1], ['Attention', 1], ['Norm', 2], ['Pool', 3], ['Dropout', 4], ['Softmax', 5],
   ['elu', 5], ['Silu', 5], ['Sigmoid', 5], ['Tanh', 5], ['Clip', 5]];
+const changes = {added: '#2e9e4f', removed: '#c8372d', changed: '#c98a00'};
 const hues = [205, 315, 55, 160, 20, 38];
 function fill_of(b) {
   const key = color.value;
@@ -255,7 +256,7 @@ function draw() {
   for (const pass of [0, 1]) for (const r of picture.routes) {
     const near = chosen && (r.link.a == chosen || r.link.b == chosen);
     if ((pass == 1) != !!near || !visible(r.left - 4, r.top, r.right - r.left + 8, r.bottom - r.top)) continue;
-    pen.strokeStyle = r.link.failed ? ink.bad : !near ? ink.edge : r.link.a == chosen ? ink.to : ink.from;
+    pen.strokeStyle = r.link.failed ? ink.bad : !near ? changes[r.link.change] || ink.edge : r.link.a == chosen ? ink.to : ink.from;
     pen.lineWidth = near || r.link.failed ? 2.2 : 1.1;
     for (const part of near ? [r.points] : r.own) { trace(part); pen.stroke(); }
     const [ex, ey] = r.points[r.points.length - 1], back = r.link.up ? 7 : -7;
@@ -291,7 +292,7 @@ function draw() {
     const n = is_cluster(b.box) ? null : nodes[index(b.box)];
     pen.fillStyle = n && n.failure ? ink.bad : fill_of(b.box);
     const mark = b.box == chosen ? ink.accent : found.has(b.box) ? ink.found : read.has(b.box) ? ink.from : readers.has(b.box) ? ink.to
-      : n && n.change ? {added: '#2e9e4f', removed: '#c8372d', changed: '#c98a00'}[n.change] : null;
+      : n && n.change ? changes[n.change] : null;
     pen.strokeStyle = mark || ink.line;
     pen.lineWidth = mark ? 3 : 1.1;
     pen.beginPath();

@@ -48,7 +48,7 @@ struct LayoutGraph {
     double enter = 14;     // that it runs straight into one: room for the arrow's head
     double below = 12;     // between a box and one below it that is not connected
     double pad = 10;       // between a frame and what is inside
-    double port = 11;      // between the lines that enter one box
+    double port = 10;      // between lines that enter one box: as between lines, so no kinks
     double label = 5;      // between a line and its label
     double bend = 0.2;     // height of a curve by its width,
     double bend_max = 40;  // at most

@@ -50,19 +50,19 @@ Diagram everything() {
   const int n = static_cast<int>(diagram.nodes.size());
   diagram.nodes.push_back(awkward);
   diagram.nodes.push_back(output);
-  diagram.edges.push_back({1, n, awkward.outputs[0], {}, false});
-  diagram.edges.push_back({n, n + 1, awkward.outputs[0], {}, false});
+  diagram.edges.push_back({1, n, awkward.outputs[0]});
+  diagram.edges.push_back({n, n + 1, awkward.outputs[0]});
   return diagram;
 }
 
 // A page without what every page has.
 std::string without_fixed_parts(std::string page) {
-  for (const auto& [part, name] :
-       {std::pair{viz::detail::graph_page_style, "style"},
-        {viz::detail::graph_page_measures, "measures"},
-        {viz::detail::graph_page_layout, "layout"},
-        {viz::detail::graph_page_picture, "picture"},
-        {viz::detail::graph_page_actions, "actions"}}) {
+  for (const auto& [part, name] : {std::pair{viz::detail::graph_page_style, "style"},
+                                   {viz::detail::graph_page_measures, "measures"},
+                                   {viz::detail::graph_page_layout, "layout"},
+                                   {viz::detail::graph_page_places, "places"},
+                                   {viz::detail::graph_page_picture, "picture"},
+                                   {viz::detail::graph_page_actions, "actions"}}) {
     const std::size_t at = page.find(part);
     REQUIRE(at != page.npos);
     page.replace(at, part.size(), std::string("[") + name + "]\n");
@@ -72,7 +72,8 @@ std::string without_fixed_parts(std::string page) {
 
 std::uint32_t big_endian(const std::string& bytes, std::size_t at) {
   std::uint32_t value = 0;
-  for (std::size_t i = 0; i < 4; ++i) value = value << 8 | static_cast<unsigned char>(bytes[at + i]);
+  for (std::size_t i = 0; i < 4; ++i)
+    value = value << 8 | static_cast<unsigned char>(bytes[at + i]);
   return value;
 }
 
@@ -100,7 +101,8 @@ TEST_CASE("diagram files: JSON says what is there") {
   REQUIRE(graph["nodes"].size() == diagram.nodes.size());
   REQUIRE(graph["edges"].size() == diagram.edges.size());
   for (std::size_t e = 0; e < diagram.edges.size(); ++e)
-    CHECK(graph["edges"][e]["to"] == diagram.nodes[static_cast<std::size_t>(diagram.edges[e].to)].id);
+    CHECK(graph["edges"][e]["to"] ==
+          diagram.nodes[static_cast<std::size_t>(diagram.edges[e].to)].id);
   CHECK(graph["nodes"][2]["parts"].size() == 3);
   CHECK(graph["nodes"][2]["repeat"] == 3);
   CHECK(graph["edges"][7]["failed"] == true);

@@ -338,6 +338,10 @@ def main():
                                                "resnet152")}
         steps = [(resnet18, step) for step in (loads, searches, opens, panel, moves, keys_alone, colours)]
         steps += [(file, apart) for file in [resnet18, *files.values()]]
+        lanes = folder / "lanes.html"  # whose long lines run along the side
+        lanes.write_text(with_graph(resnet18.read_text().replace("most_bends = ", "most_bends = 0 * "),
+                                    large_graph(100, True, True)))
+        steps.append((lanes, apart))
         for file, step in steps:
             name = step.__name__ + (" " + file.stem if step is apart else "")
             try:
@@ -363,14 +367,15 @@ def main():
 
         print("times, asked for: first paint within 2000 ms, 95 % of frames within 33 ms")
         text = resnet18.read_text()
-        for name, clustered in (("modules", True), ("flat", False)):
+        for name, options in (("modules", [True]), ("flat", [False]), ("skips", [False, True])):
             files[name] = folder / f"{name}.html"
-            files[name].write_text(with_graph(text, large_graph(5000, clustered)))
+            files[name].write_text(with_graph(text, large_graph(5000, *options)))
         for name, file, how in (("resnet152", "resnet152", ""), ("resnet152, all open", "resnet152", "open"),
                                 ("5,000 nodes in modules", "modules", ""),
                                 ("5,000 nodes in modules, all open", "modules", "open"),
                                 ("5,000 nodes, flat", "flat", ""),
-                                ("5,000 nodes, flat, all in view", "flat", "all in view")):
+                                ("5,000 nodes, flat, all in view", "flat", "all in view"),
+                                ("5,000 nodes and 5,000 long skips", "skips", "")):
             try:
                 measure(page, name, files[file], how)
             except (AssertionError, RuntimeError, TimeoutError) as error:

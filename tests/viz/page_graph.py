@@ -128,8 +128,9 @@ def with_graph(page_text, graph):
                   flags=re.S)
 
 
-def large_graph(count, clustered):
-    """Blocks of ten ops with a skip around each; in modules within modules, or in none."""
+def large_graph(count, clustered, long_skips=False):
+    """Blocks of ten ops with a skip around each; in modules within modules, or in none. With
+    long_skips as many edges again, from anywhere to anywhere below."""
     nodes, edges, clusters = [], [], []
     for i in range(count):
         if clustered and i % 100 == 0:
@@ -147,4 +148,8 @@ def large_graph(count, clustered):
             edges.append([i - 1, i, "N×64×56×56", False])
         if i >= 10 and i % 10 == 9:
             edges.append([i - 10, i, "N×64×56×56", False])
+    for i in range(count if long_skips else 0):
+        a, b = sorted((i * 7919 % count, i * 104729 * 31 % count))
+        if b > a + 1:
+            edges.append([a, b, "N×64×56×56", False])
     return {"model": "Large", "nodes": nodes, "edges": edges, "clusters": clusters}
