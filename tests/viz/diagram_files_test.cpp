@@ -13,7 +13,6 @@
 
 #include "tests/skip.h"
 #include "tests/viz/golden.h"
-#include "tests/viz/sample_diagrams.h"
 #include "viz/dot.h"
 #include "viz/graph_page.h"
 #include "viz/svg.h"
@@ -26,32 +25,89 @@ namespace {
 
 bool has(const std::string& text, std::string_view part) { return text.find(part) != text.npos; }
 
-// All that a drawing marks, with an output, a fold that kept its parts, one module called twice and
-// names that mean something in every format.
+viz::TensorInfo image(std::int64_t c, std::int64_t size) {
+  return {{viz::Dim{2, 0}, viz::Dim{0, c}, viz::Dim{0, size}, viz::Dim{0, size}}, DType::f32};
+}
+
+// All that a diagram can say: inputs and an output, a repetition, a fold, a module called twice,
+// times, changes, a failure, frames in frames, and names that mean something in every format.
 Diagram everything() {
-  Diagram diagram = test::marked_diagram();
-  Diagram::Node& fold = diagram.nodes[2];
+  using Kind = Diagram::Node::Kind;
+  using Change = Diagram::Node::Change;
+  Diagram diagram;
+  diagram.model = "A < B & \"C\"";
+  diagram.failure = "conv2d: 8 channels, but weight expects 16 in Net.head";
+  diagram.clusters = {{"stage", "Sequential", -1, 1},
+                      {"stage.\"0\"", "Block", 0, 2},
+                      {"stage", "Sequential", -1, 1, Phase::backward}};
+  const auto add = [&diagram](std::string id, std::string op, int cluster) -> Diagram::Node& {
+    Diagram::Node node;
+    node.id = std::move(id);
+    node.op = std::move(op);
+    node.cluster = cluster;
+    node.inputs = node.outputs = {image(8, 4)};
+    diagram.nodes.push_back(node);
+    return diagram.nodes.back();
+  };
+  Diagram::Node& input = add("@input", "", -1);
+  input.kind = Kind::input;
+  input.name = "input";
+  input.inputs = {};
+  input.outputs = {image(3, 8)};
+  Diagram::Node& conv = add("stage.0.conv/conv2d#2", "Conv", 1);
+  conv.module = "stage.0.conv";
+  conv.attrs = {{"kernel_size", Pair(3)},
+                {"channels", std::vector<std::int64_t>{3, 8}},
+                {"stride", Pair(2)},
+                {"bias", false}};
+  conv.inputs = {image(3, 8)};
+  conv.parameters = 216;
+  conv.costs.macs = {27648, 0};
+  conv.costs.flops = {55296, 0};
+  conv.costs.activations = {512, 0};
+  conv.time = viz::Timing{0.002, 0.001, 0.003};
+  conv.shared = true;
+  conv.call = 2;
+  Diagram::Node& fold = add("stage.1.relu/relu", "ConvBnRelu", 0);
+  fold.name = "Residual block";
+  fold.module = "stage.1";
+  fold.repeat = 3;
+  fold.parameters = 10'000;
+  fold.costs.flops = {1e6, 0};
   for (const char* op : {"Conv", "BatchNorm", "Relu"}) {
     Diagram::Node part;
     part.op = op;
     part.id = "stage.1/" + part.op;
     fold.parts.push_back(part);
   }
-  diagram.clusters[1].path = "stage.\"0\"";
-  Diagram::Node awkward;
-  awkward.id = "a]\"<b>&\\`;#|{}";
-  awkward.op = "</script><!--";
-  awkward.attrs = {{"axis", std::int64_t{-1}}, {"mode", "a\"b\\"}, {"bias", false}};
-  Diagram::Node output;
-  output.kind = Diagram::Node::Kind::output;
-  output.id = "@output";
+  add("old", "Relu", -1).change = Change::removed;
+  add("new", "Gelu", -1).change = Change::added;
+  Diagram::Node& norm = add("bn", "BatchNorm", -1);
+  norm.change = Change::changed;
+  norm.notes = {"eps 1e-05 → 0.001"};
+  Diagram::Node& failed = add("head/conv2d", "Conv", -1);
+  failed.module = "head";
+  failed.failure = diagram.failure;
+  add("a]\"<b>&\\`;#|{}", "</script><!--", -1).attrs = {{"axis", std::int64_t{-1}},
+                                                        {"mode", "a\"b\\"}};
+  add("stage.1/conv2d_grad_input", "ConvGradInput", 2).phase = Phase::backward;
+  Diagram::Node& output = add("@output", "", -1);
+  output.kind = Kind::output;
   output.name = "output";
-  output.inputs = awkward.outputs = diagram.nodes[0].outputs;
-  const int n = static_cast<int>(diagram.nodes.size());
-  diagram.nodes.push_back(awkward);
-  diagram.nodes.push_back(output);
-  diagram.edges.push_back({1, n, awkward.outputs[0]});
-  diagram.edges.push_back({n, n + 1, awkward.outputs[0]});
+  output.outputs = {};
+  const viz::TensorInfo x = image(8, 4);
+  diagram.edges = {{0, 1, image(3, 8)},
+                   {1, 2, x},
+                   {2, 3, x, false, Change::removed},
+                   {2, 4, x, false, Change::added},
+                   {3, 5, x, false, Change::removed},
+                   {4, 5, x, false, Change::added},
+                   {1, 5, x},
+                   {5, 6, x, true},
+                   {2, 6, x, true},
+                   {1, 7, x},
+                   {7, 8, x},
+                   {7, 9, x}};
   return diagram;
 }
 
