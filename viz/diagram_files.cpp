@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "viz/box_text.h"
 #include "viz/text.h"
 
 namespace glassbox::viz {
@@ -169,8 +170,8 @@ class Mermaid {
     body(-1, 1);
     for (const Diagram::Edge& edge : diagram.edges) {
       text_ += "  n" + std::to_string(edge.from) + (edge.failed ? " -. \"" : " -- \"") +
-               mermaid(detail::edge_text(edge.tensor, diagram.batch)) +
-               (edge.failed ? "\" .-> n" : "\" --> n") + std::to_string(edge.to) + "\n";
+               mermaid(shape_text(edge.tensor, diagram.batch)) + (edge.failed ? "\" .-> n" : "\" --> n") +
+               std::to_string(edge.to) + "\n";
     }
     for (std::size_t i = 0; i < diagram.nodes.size(); ++i) {
       if (!diagram.nodes[i].failure.empty())

@@ -1,5 +1,6 @@
 #include <nlohmann/json.hpp>
 
+#include "viz/box_text.h"
 #include "viz/diagram_files.h"
 #include "viz/graph_page.h"
 #include "viz/svg_writer.h"
@@ -59,7 +60,7 @@ Json json_of(const Node& node, const Diagram& diagram) {
                {"flops", node.costs.flops.at(n)},
                {"memory", node.costs.activations.at(n)}};
   if (node.kind != Node::Kind::op && !node.outputs.empty())
-    json["sub"] = detail::edge_text(node.outputs[0], diagram.batch);
+    json["sub"] = shape_text(node.outputs[0], diagram.batch);
   if (node.parameters > 0)
     json["sub"] = with_si(static_cast<double>(node.parameters)) + " parameters";
   if (node.time) json["time"] = node.time->median;
@@ -87,7 +88,7 @@ std::string to_html(const Diagram& diagram) {
     timed = timed || node.time;
   }
   for (const Diagram::Edge& edge : diagram.edges) {
-    edges.push_back({edge.from, edge.to, detail::edge_text(edge.tensor, diagram.batch), edge.failed,
+    edges.push_back({edge.from, edge.to, shape_text(edge.tensor, diagram.batch), edge.failed,
                      detail::name_of(edge.change)});
   }
   for (const Diagram::Cluster& cluster : diagram.clusters) {
