@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "viz/box_text.h"
 #include "viz/text.h"
 
 namespace glassbox::viz {
@@ -39,6 +40,17 @@ std::string_view name_of(Diagram::Node::Kind kind) {
 std::string_view name_of(Diagram::Node::Change change) {
   constexpr std::string_view names[] = {"", "added", "removed", "changed"};
   return names[static_cast<std::size_t>(change)];
+}
+
+std::string frame_mark(const Diagram& diagram, const Diagram::Cluster& cluster) {
+  const Diagram::Cluster outer = cluster.parent < 0
+                                     ? Diagram::Cluster{}
+                                     : diagram.clusters[static_cast<std::size_t>(cluster.parent)];
+  std::string mark;
+  if (cluster.call > 1 && cluster.call != outer.call)
+    mark += " (" + ordinal(cluster.call) + " call)";
+  if (cluster.phase != Phase::forward && cluster.phase != outer.phase) mark += " (backward)";
+  return mark;
 }
 
 std::int64_t costs_batch(const Diagram& diagram) { return diagram.batch < 0 ? 1 : diagram.batch; }
@@ -106,8 +118,11 @@ std::string to_json(const Diagram& diagram) {
   }
   Json clusters = Json::array();
   for (const Diagram::Cluster& cluster : diagram.clusters) {
-    clusters.push_back(
-        {{"path", cluster.path}, {"type", cluster.type}, {"parent", cluster.parent}});
+    clusters.push_back({{"path", cluster.path},
+                        {"type", cluster.type},
+                        {"parent", cluster.parent},
+                        {"call", cluster.call},
+                        {"phase", name_of(cluster.phase)}});
   }
   json["clusters"] = clusters;
   Json nodes = Json::array();
@@ -144,13 +159,19 @@ std::string mermaid(std::string_view text) {
 
 class Mermaid {
  public:
-  explicit Mermaid(const Diagram& diagram) : diagram_(diagram) {
+  explicit Mermaid(const Diagram& diagram)
+      : diagram_(diagram), is_used_(diagram.clusters.size(), false) {
+    for (const Node& node : diagram.nodes) {
+      for (int c = node.cluster; c >= 0 && !is_used_[static_cast<std::size_t>(c)];
+           c = diagram.clusters[static_cast<std::size_t>(c)].parent)
+        is_used_[static_cast<std::size_t>(c)] = true;
+    }
     text_ = "flowchart TB\n";
     body(-1, 1);
     for (const Diagram::Edge& edge : diagram.edges) {
       text_ += "  n" + std::to_string(edge.from) + (edge.failed ? " -. \"" : " -- \"") +
-               mermaid(detail::edge_text(edge.tensor, diagram.batch)) +
-               (edge.failed ? "\" .-> n" : "\" --> n") + std::to_string(edge.to) + "\n";
+               mermaid(shape_text(edge.tensor, diagram.batch)) + (edge.failed ? "\" .-> n" : "\" --> n") +
+               std::to_string(edge.to) + "\n";
     }
     for (std::size_t i = 0; i < diagram.nodes.size(); ++i) {
       if (!diagram.nodes[i].failure.empty())
@@ -173,15 +194,18 @@ class Mermaid {
     }
     for (std::size_t c = 0; c < diagram_.clusters.size(); ++c) {
       const Diagram::Cluster& inner = diagram_.clusters[c];
-      if (inner.parent != cluster) continue;
+      if (inner.parent != cluster || !is_used_[c]) continue;
       text_ += indent + "subgraph c" + std::to_string(c) + " [\"" +
-               mermaid(inner.path.empty() ? inner.type : inner.path + " · " + inner.type) + "\"]\n";
+               mermaid((inner.path.empty() ? "" : inner.path + " · ") + inner.type +
+                       detail::frame_mark(diagram_, inner)) +
+               "\"]\n";
       body(static_cast<int>(c), depth + 1);
       text_ += indent + "end\n";
     }
   }
 
   const Diagram& diagram_;
+  std::vector<bool> is_used_;  // clusters; Mermaid draws an empty one as a node
   std::string text_;
 };
 
@@ -199,6 +223,7 @@ std::string to_model_explorer(const Diagram& diagram) {
       for (char& letter : name) {
         if (letter == '/') letter = '_';
       }
+      name += detail::frame_mark(diagram, c);
       path = path.empty() ? name : name + "/" + path;
     }
     return path;

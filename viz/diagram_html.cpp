@@ -1,5 +1,6 @@
 #include <nlohmann/json.hpp>
 
+#include "viz/box_text.h"
 #include "viz/diagram_files.h"
 #include "viz/graph_page.h"
 #include "viz/svg_writer.h"
@@ -24,6 +25,21 @@ std::string for_script(const Json& json) {
   return out;
 }
 
+// As docs/graphs.md lists them.
+constexpr std::pair<std::string_view, std::string_view> keys[] = {
+    {"n, p", "the next, the previous one in order of execution"},
+    {"Home, End", "the first, the last"},
+    {"↓ ↑", "along an edge to a reader, to what is read"},
+    {"← →", "to what is beside"},
+    {"Enter", "open or close the chosen module"},
+    {"Backspace", "close the module around"},
+    {"/", "search; Enter chooses what was found, then the next; Escape ends"},
+    {"+ − 0", "zoom, fit"},
+    {"Shift and arrows", "move the picture (arrows alone where nothing is chosen)"},
+    {"Tab", "to the panel and its links"},
+    {"Escape", "choose nothing"},
+};
+
 Json json_of(const Node& node, const Diagram& diagram) {
   const std::int64_t n = detail::costs_batch(diagram);
   Json attrs = Json::array();
@@ -44,7 +60,7 @@ Json json_of(const Node& node, const Diagram& diagram) {
                {"flops", node.costs.flops.at(n)},
                {"memory", node.costs.activations.at(n)}};
   if (node.kind != Node::Kind::op && !node.outputs.empty())
-    json["sub"] = detail::edge_text(node.outputs[0], diagram.batch);
+    json["sub"] = shape_text(node.outputs[0], diagram.batch);
   if (node.parameters > 0)
     json["sub"] = with_si(static_cast<double>(node.parameters)) + " parameters";
   if (node.time) json["time"] = node.time->median;
@@ -72,11 +88,12 @@ std::string to_html(const Diagram& diagram) {
     timed = timed || node.time;
   }
   for (const Diagram::Edge& edge : diagram.edges) {
-    edges.push_back(
-        {edge.from, edge.to, detail::edge_text(edge.tensor, diagram.batch), edge.failed});
+    edges.push_back({edge.from, edge.to, shape_text(edge.tensor, diagram.batch), edge.failed,
+                     detail::name_of(edge.change)});
   }
   for (const Diagram::Cluster& cluster : diagram.clusters) {
-    clusters.push_back({{"path", cluster.path.empty() ? cluster.type : cluster.path},
+    clusters.push_back({{"path", (cluster.path.empty() ? cluster.type : cluster.path) +
+                                     detail::frame_mark(diagram, cluster)},
                         {"type", cluster.type},
                         {"parent", cluster.parent}});
   }
@@ -105,15 +122,24 @@ std::string to_html(const Diagram& diagram) {
       "<button data-do=open>open all</button><button data-do=close>close all</button>\n"
       "<button data-do=out aria-label=\"zoom out\">−</button>"
       "<button data-do=in aria-label=\"zoom in\">+</button>"
-      "<button data-do=fit>fit</button><button data-do=theme>light/dark</button>\n</header>\n";
+      "<button data-do=fit>fit</button><button data-do=theme>light/dark</button>"
+      "<button data-do=keys>keys</button>\n</header>\n";
   if (!diagram.failure.empty())
     page += "<div class=failure>The forward pass failed: " + detail::xml_escaped(diagram.failure) +
             "</div>\n";
   page +=
-      "<main><canvas tabindex=0 aria-label=\"graph\"></canvas><aside hidden></aside></main>\n"
+      "<main><canvas tabindex=0 aria-label=\"graph\"></canvas><aside aria-label=\"what is chosen\" "
+      "hidden></aside></main>\n"
+      "<dialog aria-label=keys><table>\n";
+  for (const auto& [key, what] : keys)
+    page += "<tr><td>" + std::string(key) + "<td>" + std::string(what) + "\n";
+  page +=
+      "</table><form method=dialog><button>close</button></form></dialog>\n"
       "<script id=graph type=\"application/json\">" +
       for_script(data) + "</script>\n<script>";
+  page += detail::graph_page_measures;
   page += detail::graph_page_layout;
+  page += detail::graph_page_places;
   page += detail::graph_page_picture;
   page += detail::graph_page_actions;
   return page + "</script>\n</body>\n</html>\n";

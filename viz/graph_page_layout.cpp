@@ -2,241 +2,212 @@
 
 namespace glassbox::viz::detail {
 
-const std::string_view graph_page_style = R"page(
-:root { color-scheme: light dark; --ink: #1b232d; --soft: #5d6b7d; --line: #9aa7b6; --paper: #ffffff; --box: #eef1f5;
-  --frame: #f6f8fa; --edge: #7c8998; --accent: #0b63a5; --bad: #b3261e; --found: #c98a00; --label: #6a7787; --panel: #f4f6f9; }
-@media (prefers-color-scheme: dark) { :root:not(.flipped) { --ink: #e3e8ef; --soft: #93a1b3; --line: #4a5868; --paper: #12171e;
-  --box: #202a35; --frame: #182028; --edge: #6d7c8d; --accent: #6db6f2; --bad: #d9534a; --found: #e3b341; --label: #8494a6; --panel: #1a222b; } }
-@media (prefers-color-scheme: light) { :root.flipped { --ink: #e3e8ef; --soft: #93a1b3; --line: #4a5868; --paper: #12171e;
-  --box: #202a35; --frame: #182028; --edge: #6d7c8d; --accent: #6db6f2; --bad: #d9534a; --found: #e3b341; --label: #8494a6; --panel: #1a222b; } }
-* { box-sizing: border-box; }
-html, body { height: 100%; margin: 0; }
-body { display: flex; flex-direction: column; color: var(--ink); background: var(--paper); font: 14px/1.4 system-ui, sans-serif; }
-header { display: flex; flex-wrap: wrap; gap: .5rem 1rem; align-items: center; padding: .5rem 1rem; border-bottom: 1px solid var(--line); background: var(--panel); }
-h1 { margin: 0; font-size: 1.1rem; }
-header p { margin: 0; color: var(--soft); }
-header input, header select, header button, aside button { padding: .25rem .55rem; font: inherit; color: inherit; background: var(--paper);
-  border: 1px solid var(--line); border-radius: 6px; }
-header button, aside button { cursor: pointer; }
-header .room { flex: 1; }
-.legend { display: inline-block; width: 5rem; height: .7rem; border-radius: 3px; vertical-align: middle; background: linear-gradient(to right, var(--box), hsl(35 95% 55%)); }
-[hidden] { display: none !important; }
-main { position: relative; flex: 1; min-height: 0; }
-canvas { position: absolute; inset: 0; width: 100%; height: 100%; touch-action: none; outline: none; }
-aside { position: absolute; top: .8rem; right: .8rem; width: 20rem; max-width: calc(100% - 1.6rem); max-height: calc(100% - 1.6rem); overflow: auto;
-  padding: .8rem 1rem; border: 1px solid var(--line); border-radius: 8px; background: var(--panel); }
-aside h2 { margin: 0 0 .5rem; font-size: 1rem; overflow-wrap: anywhere; } aside h3 { margin: .8rem 0 .2rem; font-size: .8rem; color: var(--soft); }
-aside dl { margin: 0 0 .6rem; display: grid; grid-template-columns: auto 1fr; gap: .12rem .8rem; font-size: 13px; }
-aside dt { color: var(--soft); } aside dd { margin: 0; overflow-wrap: anywhere; white-space: pre-line; }
-aside .link { display: block; width: 100%; margin-top: .2rem; text-align: left; font-size: 12.5px; overflow-wrap: anywhere; }
-.failure { padding: .4rem 1rem; color: #fff; background: var(--bad); }
-)page";
-
 const std::string_view graph_page_layout = R"page(
-'use strict';
-{
-const data = JSON.parse(document.getElementById('graph').textContent);
-const nodes = data.nodes, edges = data.edges, clusters = data.clusters;
-const canvas = document.querySelector('canvas'), pen = canvas.getContext('2d');
-const side = document.querySelector('aside'), search = document.querySelector('input[type=search]');
-const status = document.querySelector('[role=status]'), color = document.querySelector('select');
-const font = '"DejaVu Sans", "Liberation Sans", Arial, sans-serif';
+// --- layered layout, as in viz/layout*.cpp, a frame at a time ------------------------------------
+// items: {w, h, weight} or the ports {entry} at the top and {exit} at the bottom; links: {a, b, from,
+// to, net, label}, from and to being offsets of the ends from the items' left. Links of one net have
+// one source and are one line that branches; its label {w, h} is beside its first bend. Links have
+// no cycle. Sets x, y of the items, the points and label places of the links, where each starts and
+// whether it is on the trunk; returns the size. `first` are ports at the top in the order that suits
+// what is around.
+const gaps = {node: 22, line: 11, leave: 6, enter: 15, below: 14, port: 11, label: 5, bend: 0.2, bend_max: 40};
+// Where lines would have more bends than this, the longest run along the right side.
+const most_bends = 20000;
+const BOX = 0, ENTRY = 1, EXIT = 2, BEND = 3, LABEL = 4;
 
-// --- what is open -------------------------------------------------------------------------------
-// A box is a node or a closed cluster; boxes are named n0, n1, ... and c0, c1, ...
-const inside = clusters.map(() => []), below = clusters.map(() => []), top = [];
-clusters.forEach((c, i) => { if (c.parent >= 0) below[c.parent].push(i); });
-nodes.forEach((n, i) => { if (n.cluster >= 0) inside[n.cluster].push(i); });
-const sums = clusters.map(() => null);
-function sum_of(c) {
-  if (sums[c]) return sums[c];
-  const s = {params: 0, flops: 0, memory: 0, time: 0, count: 0};
-  for (const i of inside[c]) {
-    for (const key of ['params', 'flops', 'memory', 'time']) s[key] += nodes[i][key] || 0;
-    s.count += nodes[i].repeat || 1;
-  }
-  for (const b of below[c]) { const t = sum_of(b); for (const key in s) s[key] += t[key]; }
-  return sums[c] = s;
+function add_item(level, kind, left, right, h, rank) {
+  level.items.push({kind, left, right, h, rank, lane: false, weight: kind == BOX ? 1 : 0, at: 0, x: 0, y: 0, ins: [], outs: [], above: -1, below: -1, block: -1, shift: 0});
+  return level.items.length - 1;
 }
-const open = clusters.map(() => false);
-function open_some() {  // as many levels as stay readable
-  const depth = c => c < 0 ? 0 : 1 + depth(clusters[c].parent);
-  for (let level = 1; level < 12; level++) {
-    const shown = clusters.filter((c, i) => depth(i) == level + 1).length +
-      nodes.filter(n => depth(n.cluster) <= level).length;
-    if (shown > 60 && level > 1) break;
-    if (shown > 150) break;
-    clusters.forEach((c, i) => { if (depth(i) == level) open[i] = true; });
+function level_of(items, links) {
+  const level = {items: [], nets: [], lines: [], ranks: [], lanes: []};
+  for (const it of items) {
+    const i = add_item(level, it.entry ? ENTRY : it.exit ? EXIT : BOX, it.w / 2, it.w / 2, it.h, 0);
+    if (it.weight) level.items[i].weight = it.weight;
   }
-}
-open_some();
-// The closed cluster that hides a node, or the node.
-function box_of(i) {
-  let shown = 'n' + i;
-  for (let c = nodes[i].cluster; c >= 0; c = clusters[c].parent) if (!open[c]) shown = 'c' + c;
-  return shown;
-}
-const is_cluster = b => b[0] == 'c', index = b => +b.slice(1);
-const parent_of = b => is_cluster(b) ? clusters[index(b)].parent : nodes[index(b)].cluster;
-
-// --- measures -----------------------------------------------------------------------------------
-const widths = new Map();
-function width_of(text, size, bold) {
-  const key = size + (bold ? 'b' : '') + text;
-  if (!widths.has(key)) {
-    pen.font = (bold ? 'bold ' : '') + size + 'px ' + font;
-    widths.set(key, pen.measureText(text).width);
-  }
-  return widths.get(key);
-}
-function lines_of(b) {
-  if (is_cluster(b)) {
-    const c = clusters[index(b)], s = sum_of(index(b));
-    return [c.path + '  ' + c.type, [s.count + ' ops', s.params ? count(s.params) + ' parameters' : ''].filter(Boolean).join(', ')];
-  }
-  const n = nodes[index(b)];
-  return [n.title + (n.repeat > 1 ? '  ×' + n.repeat : ''), n.sub || ''];
-}
-function count(n) {
-  for (const [unit, size] of [['G', 1e9], ['M', 1e6], ['k', 1e3]])
-    if (n >= size) return (n / size).toPrecision(3) + ' ' + unit;
-  return String(Math.round(n));
-}
-function bytes(n) {
-  for (const [unit, size] of [['GiB', 2 ** 30], ['MiB', 2 ** 20], ['KiB', 2 ** 10]])
-    if (n >= size) return (n / size).toPrecision(3) + ' ' + unit;
-  return n + ' B';
-}
-function size_of_box(b) {
-  const [title, sub] = lines_of(b);
-  return {w: Math.max(width_of(title, 13, is_cluster(b)), sub ? width_of(sub, 10.5) : 0, 26) + 26, h: sub ? 40 : 28};
-}
-
-// --- layered layout (Sugiyama, Tagawa & Toda 1981), a cluster at a time ------------------------
-// items: {w, h}; links: {a, b, from, to}, from and to being offsets of the ends from the items'
-// left. Sets x, y of the items and the points of the links; returns the size.
-const gap_x = 22, gap_y = 34;
-function layered(items, links, labels) {
-  const n = items.length, out = items.map(() => []), into = items.map(() => []);
-  links.forEach((l, i) => { out[l.a].push(i); into[l.b].push(i); });
-  const rank = new Array(n).fill(0), left = into.map(l => l.length), order = [];
-  items.forEach((it, i) => { if (!left[i]) order.push(i); });
-  for (let k = 0; k < order.length; k++)
-    for (const l of out[order[k]]) {
-      const b = links[l].b;
-      rank[b] = Math.max(rank[b], rank[order[k]] + 1);
-      if (!--left[b]) order.push(b);
-    }
-  for (const i of order.slice().reverse()) {  // sources come close to what reads them
-    if (items[i].entry || into[i].length || !out[i].length) continue;
-    rank[i] = Math.min(...out[i].map(l => rank[links[l].b])) - 1;
-  }
-  const last = Math.max(0, ...rank);
-  items.forEach((it, i) => { if (it.exit) rank[i] = last; });
-  // Long links pass through slots, one in each rank between.
-  const slots = items.map((it, i) => ({w: it.w, h: it.h, rank: rank[i], item: i, near: []}));
-  const layers = Array.from({length: last + 1}, () => []);
-  const chains = links.map(l => {
-    const chain = [l.a];
-    for (let r = rank[l.a] + 1; r < rank[l.b]; r++) {
-      slots.push({w: 8, h: 0, rank: r, item: -1, near: []});
-      chain.push(slots.length - 1);
-    }
-    chain.push(l.b);
-    for (let k = 0; k + 1 < chain.length; k++) {
-      const p = chain[k], q = chain[k + 1];
-      const at = k == 0 ? l.from : slots[p].w / 2, to = k + 2 == chain.length ? l.to : slots[q].w / 2;
-      const weight = slots[p].item < 0 && slots[q].item < 0 ? 8 : slots[p].item < 0 || slots[q].item < 0 ? 2 : 1;
-      slots[p].near.push({to: q, down: true, here: at, there: to, weight});
-      slots[q].near.push({to: p, down: false, here: to, there: at, weight});
-    }
-    return chain;
-  });
-  // First order: depth first from the top, so that a chain stays together.
-  const seen = new Array(slots.length).fill(false);
-  const stack = [];
-  const starts = slots.map((s, i) => i).filter(i => slots[i].rank == 0 || !slots[i].near.some(e => !e.down));
-  for (const s of starts.reverse()) stack.push(s);
-  while (stack.length) {
-    const i = stack.pop();
-    if (seen[i]) continue;
-    seen[i] = true;
-    layers[slots[i].rank].push(i);
-    const next = slots[i].near.filter(e => e.down && !seen[e.to]).map(e => e.to);
-    for (let k = next.length - 1; k >= 0; k--) stack.push(next[k]);
-  }
-  slots.forEach((s, i) => { if (!seen[i]) layers[s.rank].push(i); });
-  const place = new Array(slots.length);
-  layers.forEach(layer => layer.forEach((s, k) => { place[s] = k; }));
-  const sweeps = slots.length > 20000 ? 2 : 8;
-  for (let sweep = 0; sweep < sweeps; sweep++) {
-    const down = sweep % 2 == 0;
-    for (let k = 0; k <= last; k++) {
-      const layer = layers[down ? k : last - k];
-      const wish = new Map();
-      for (const s of layer) {
-        const at = slots[s].near.filter(e => e.down != down).map(e => place[e.to] + e.there / (slots[e.to].w + 1)).sort((a, b) => a - b);
-        wish.set(s, at.length ? (at[(at.length - 1) >> 1] + at[at.length >> 1]) / 2 : place[s]);
-      }
-      layer.sort((a, b) => wish.get(a) - wish.get(b) || place[a] - place[b]);
-      layer.forEach((s, i) => { place[s] = i; });
-    }
-  }
-  // Places: each layer as near as it can be to what its neighbours wish, in least squares (pool
-  // adjacent violators); slots of long links weigh more, so that those are straight.
-  const x = new Array(slots.length).fill(0);
-  layers.forEach(layer => { let at = 0; for (const s of layer) { x[s] = at; at += slots[s].w + gap_x; } });
-  const passes = slots.length > 20000 ? 4 : 14;
-  for (let pass = 0; pass < passes; pass++) {
-    const down = pass % 2 == 0, both = pass > passes - 4;
-    for (let k = 0; k <= last; k++) {
-      const layer = layers[down ? k : last - k];
-      const blocks = [];
-      let offset = 0;
-      for (const s of layer) {
-        let total = 0, sum = 0;
-        for (const e of slots[s].near) {
-          if (!both && e.down == down) continue;
-          total += e.weight;
-          sum += e.weight * (x[e.to] + e.there - e.here);
-        }
-        const weight = total || 0.01, wish = (total ? sum / total : x[s]) - offset;
-        blocks.push({weight, sum: weight * wish, members: [[s, offset]]});
-        while (blocks.length > 1) {
-          const b = blocks[blocks.length - 1], a = blocks[blocks.length - 2];
-          if (a.sum / a.weight <= b.sum / b.weight) break;
-          a.weight += b.weight;
-          a.sum += b.sum;
-          for (const m of b.members) a.members.push(m);
-          blocks.pop();
-        }
-        offset += slots[s].w + (slots[s].item < 0 ? 10 : gap_x);
-      }
-      for (const b of blocks) for (const [s, o] of b.members) x[s] = b.sum / b.weight + o;
-    }
-  }
-  const least = slots.length ? x.reduce((a, b) => Math.min(a, b), Infinity) : 0;
-  let wide = 0, y = 0;
-  const tops = [], heights = [];
-  const height_of = layer => layer ? layer.reduce((a, s) => Math.max(a, slots[s].h), 0) : 0;
-  layers.forEach((layer, k) => {
-    const h = height_of(layer);
-    tops.push(y);
-    heights.push(h);
-    y += h + (k == last ? 0 : h && height_of(layers[k + 1]) ? gap_y : 14);
-    for (const s of layer) { x[s] -= least; wide = Math.max(wide, x[s] + slots[s].w); }
-  });
-  items.forEach((it, i) => { it.x = x[i]; it.y = tops[rank[i]] + (heights[rank[i]] - it.h) / 2; if (it.entry) it.y = tops[0]; if (it.exit) it.y = tops[last] + heights[last]; });
+  const known = new Map();
   links.forEach((l, i) => {
-    const chain = chains[i];
-    l.points = [[x[l.a] + l.from, items[l.a].y + items[l.a].h]];
-    for (const s of chain.slice(1, -1)) {
-      const r = slots[s].rank;
-      l.points.push([x[s] + 4, tops[r]], [x[s] + 4, tops[r] + heights[r]]);
-    }
-    l.points.push([x[l.b] + l.to, items[l.b].y]);
+    if (!known.has(l.net)) { known.set(l.net, level.nets.length); level.nets.push({source: l.a, offset: l.from - items[l.a].w / 2, sinks: [], label: null}); }
+    const net = level.nets[known.get(l.net)];
+    net.label = net.label || l.label;
+    net.sinks.push({item: l.b, offset: l.to - items[l.b].w / 2, link: i, line: -1, main: false});
   });
-  return {w: wide, h: y};
+  return level;
+}
+
+// Ranks, the trunk (links on the longest way, which become straight), and bends where a line passes.
+function assign_ranks(level) {
+  const I = level.items, n = I.length, into = I.map(() => []), out = I.map(() => []), sorted = [];
+  for (const net of level.nets) { out[net.source].push(net); for (const s of net.sinks) into[s.item].push([net, s]); }
+  const waiting = into.map(l => l.length), long = net => net.label ? 2 : 1;
+  for (let i = 0; i < n; i++) if (!waiting[i]) sorted.push(i);
+  for (let k = 0; k < sorted.length; k++) for (const net of out[sorted[k]]) for (const s of net.sinks) if (!--waiting[s.item]) sorted.push(s.item);
+  const first = I.some(it => it.kind == ENTRY) ? 1 : 0;
+  for (const v of sorted) {
+    I[v].rank = I[v].kind == ENTRY ? 0 : first;
+    for (const [net] of into[v]) I[v].rank = Math.max(I[v].rank, I[net.source].rank + long(net));
+  }
+  for (let k = sorted.length - 1; k >= 0; k--) {  // lower, where that shortens more than it lengthens
+    const v = sorted[k];
+    if (I[v].kind != BOX || into[v].length >= out[v].length) continue;
+    let room = Infinity;
+    for (const net of out[v]) for (const s of net.sinks) room = Math.min(room, I[s.item].rank - long(net) - I[v].rank);
+    I[v].rank += room;
+  }
+  let last = 0;
+  for (const it of I) last = Math.max(last, it.kind == EXIT ? it.rank : it.rank + 1);
+  if (!I.some(it => it.kind == EXIT)) last--;
+  for (const it of I) if (it.kind == EXIT) it.rank = last;
+  const depth = new Array(n).fill(0), reach = new Array(n).fill(0), best = new Array(n).fill(null);
+  for (const v of sorted) {
+    let most = -1;
+    for (const [net, s] of into[v]) if (depth[net.source] > most) { most = depth[net.source]; best[v] = s; }
+    depth[v] = Math.max(most, 0) + I[v].weight;
+  }
+  for (let k = sorted.length - 1; k >= 0; k--) {
+    let most = -1, main = null;
+    for (const net of out[sorted[k]]) for (const s of net.sinks) if (reach[s.item] > most) { most = reach[s.item]; main = s; }
+    reach[sorted[k]] = Math.max(most, 0) + I[sorted[k]].weight;
+    if (main) main.main = best[main.item] == main;
+  }
+  const add_line = (from, to, here, there, net, main) => {
+    I[from].outs.push(level.lines.length);
+    I[to].ins.push(level.lines.length);
+    level.lines.push({from, to, here, there, net, main, y0: 0, y1: 0});
+    return level.lines.length - 1;
+  };
+  const passed = [];
+  let bends = 0, lane_from = Infinity;
+  for (const net of level.nets) {
+    net.sorted = net.sinks.slice().sort((a, b) => I[a.item].rank - I[b.item].rank);
+    let rank = I[net.source].rank;
+    for (const s of net.sorted) {
+      const ranks = Math.max(0, I[s.item].rank - rank - 1);
+      bends += ranks;
+      if (ranks > 2) passed.push(ranks);
+      rank = Math.max(rank, I[s.item].rank - 1);
+    }
+  }
+  passed.sort((a, b) => b - a);
+  for (let k = 0; k < passed.length && bends > most_bends; k++) { lane_from = passed[k]; bends -= passed[k]; }
+  for (const net of level.nets) {
+    let at = net.source, here = net.offset, rank = I[at].rank, main_until = 0;
+    const bend_at = (to, labelled, main) => {
+      const bend = add_item(level, labelled ? LABEL : BEND, 0, labelled ? net.label.w + gaps.label : 0, labelled ? net.label.h : 0, to);
+      if (labelled) net.place = bend;
+      add_line(at, bend, here, 0, net, main);
+      at = bend;
+      here = 0;
+      rank = to;
+    };
+    net.place = -1;
+    net.sorted.forEach((s, k) => { if (s.main) main_until = k + 1; });
+    net.sorted.forEach((s, k) => {
+      const to = I[s.item].rank, lane = to - rank - 1 >= lane_from;
+      if (net.label && net.place < 0 && rank + 1 < to) bend_at(rank + 1, true, !lane && k < main_until);
+      if (lane) {
+        bend_at(rank + 1, false, false);
+        const upper = at;
+        bend_at(to - 1, false, false);
+        level.lanes.push([upper, at]);
+        I[upper].lane = I[at].lane = true;
+      }
+      while (rank + 1 < to) bend_at(rank + 1, false, k < main_until);
+      s.line = add_line(at, s.item, here, s.offset, net, s.main && !lane);
+    });
+  }
+  level.ranks = Array.from({length: last + 1}, () => []);
+}
+
+// Few crossings: medians from both sides by turns; the best order that came up is kept.
+function order_ranks(level, first) {
+  const I = level.items, L = level.lines, many = L.length > 6000;
+  const number = rank => { for (let k = 0; k < rank.length; k++) I[rank[k]].at = k; };
+  const key = (i, offset) => I[i].at + (I[i].left + I[i].right > 0 ? 0.9 * (offset + I[i].left) / (I[i].left + I[i].right) : 0.45);
+  const upper = l => key(L[l].from, L[l].here), lower = l => key(L[l].to, L[l].there);
+  const seen = new Uint8Array(I.length), stack = [];
+  for (let i = I.length - 1; i >= 0; i--) if (!I[i].ins.length) stack.push(i);
+  stack.push(...first.slice().reverse());
+  while (stack.length) {
+    const v = stack.pop();
+    if (seen[v]) continue;
+    seen[v] = 1;
+    if (!I[v].lane) level.ranks[I[v].rank].push(v);
+    for (const bends of [true, false]) for (let k = I[v].outs.length - 1; k >= 0; k--) {
+      const to = L[I[v].outs[k]].to;
+      if ((I[to].kind >= BEND) == bends && !seen[to]) stack.push(to);
+    }
+  }
+  level.ranks.forEach(number);
+  for (const it of I) if (it.lane) it.at = level.ranks[it.rank].length;
+  const crossings = () => {
+    let total = 0;
+    for (const rank of level.ranks) {
+      const pairs = [];
+      for (const v of rank) for (const l of I[v].outs) pairs.push([upper(l), lower(l)]);
+      if (pairs.length < 2) continue;
+      pairs.sort((a, b) => a[0] - b[0] || a[1] - b[1]);
+      const ends = [...new Set(pairs.map(p => p[1]))].sort((a, b) => a - b), place = new Map(ends.map((e, k) => [e, k + 1]));
+      const tree = new Int32Array(ends.length + 1);
+      pairs.forEach((p, k) => {
+        let not_right = 0;
+        for (let j = place.get(p[1]); j > 0; j &= j - 1) not_right += tree[j];
+        total += k - not_right;
+        for (let j = place.get(p[1]); j < tree.length; j += j & -j) tree[j]++;
+      });
+    }
+    return total;
+  };
+  const sweep = down => {
+    for (let r = 1; r < level.ranks.length; r++) {
+      const rank = level.ranks[down ? r : level.ranks.length - 1 - r], moving = [], places = [];
+      rank.forEach((v, k) => {
+        const lines = down ? I[v].ins : I[v].outs;
+        if (!lines.length) return;
+        const keys = lines.map(down ? upper : lower).sort((a, b) => a - b), half = keys.length >> 1;
+        places.push(k);
+        moving.push([keys.length % 2 ? keys[half] : (keys[half - 1] + keys[half]) / 2, v]);
+      });
+      moving.sort((a, b) => a[0] - b[0]);
+      places.forEach((place, k) => { rank[place] = moving[k][1]; });
+      number(rank);
+    }
+  };
+  const greater = (a, b) => { let sum = 0; for (const x of a) for (const y of b) if (y < x) sum++; return sum; };
+  const gain_of = (a, b, end) => {
+    if (!a.length || !b.length) return 0;
+    if (a.length == 1 && b.length == 1) return Math.sign(end(a[0]) - end(b[0]));
+    a = a.map(end);
+    b = b.map(end);
+    return greater(a, b) - greater(b, a);
+  };
+  const transpose = () => {
+    for (let pass = 0, again = true; pass < 4 && again; pass++) {
+      again = false;
+      for (const rank of level.ranks) for (let k = 0; k + 1 < rank.length; k++) {
+        const a = rank[k], b = rank[k + 1];
+        if (gain_of(I[a].ins, I[b].ins, upper) + gain_of(I[a].outs, I[b].outs, lower) <= 0) continue;
+        rank[k] = b;
+        rank[k + 1] = a;
+        I[b].at = k;
+        I[a].at = k + 1;
+        again = true;
+      }
+    }
+  };
+  let best = crossings(), kept = level.ranks.map(r => r.slice());
+  for (let i = 0, idle = 0; i < (many ? 2 : 16) && best > 0 && idle < 4; i++, idle++) {
+    sweep(i % 2 == 0);
+    if (!many && i % 4 >= 2) transpose();
+    const now = crossings();
+    if (now >= best) continue;
+    best = now;
+    kept = level.ranks.map(r => r.slice());
+    idle = -1;
+  }
+  level.ranks = kept;
+  kept.forEach(number);
+  if (best > 0 && !many) transpose();
 }
 )page";
 

@@ -18,70 +18,95 @@ function build() {
   };
   nodes.forEach((n, i) => add(box_of(i)));
   // A link of two boxes for each pair that is connected; its ends pass through frames as ports.
-  const pairs = new Map();
+  const pairs = new Map(), meetings = new Map();
   edges.forEach((e, i) => {
     const a = box_of(e[0]), b = box_of(e[1]);
     if (a == b) return;
     const key = a + ' ' + b;
-    if (!pairs.has(key)) pairs.set(key, {a, b, label: e[2], edges: [], failed: false});
+    if (!pairs.has(key)) pairs.set(key, {a, b, label: e[2], change: e[4], edges: [], failed: false, up: false});
     pairs.get(key).edges.push(i);
     if (e[3]) pairs.get(key).failed = true;
   });
   const path = b => { const p = []; for (let c = parent_of(b); c >= 0; c = clusters[c].parent) p.push(c); return p.reverse(); };
-  const frame_links = new Map([[-1, []]]);
-  frames.forEach(f => frame_links.set(f, []));
+  const is_kind = (b, kind) => !is_cluster(b) && nodes[index(b)].kind == kind;
   for (const link of pairs.values()) {
     const pa = path(link.a), pb = path(link.b);
     let k = 0;
     while (k < pa.length && k < pb.length && pa[k] == pb[k]) k++;
-    const common = k ? pa[k - 1] : -1;
+    link.common = k ? pa[k - 1] : -1;
+    link.ways = [pa.slice(k), pb.slice(k)];
+    link.ends = [pa.length > k ? 'c' + pa[k] : link.a, pb.length > k ? 'c' + pb[k] : link.b];
+    if (!meetings.has(link.common)) meetings.set(link.common, []);
+    meetings.get(link.common).push(link);
+  }
+  meetings.forEach((links, frame) => break_cycles(children.get(frame), links));
+  const frame_links = new Map([[-1, []]]);
+  frames.forEach(f => frame_links.set(f, []));
+  for (const link of pairs.values()) {
+    const [a, b] = link.up ? [link.b, link.a] : [link.a, link.b];
+    const [out, into] = link.up ? link.ways.slice().reverse() : link.ways, ends = link.up ? link.ends.slice().reverse() : link.ends;
+    const said = is_kind(link.a, 'input') || is_kind(link.b, 'output');
+    link.net = link.up ? a + ' up ' + b : a + ' ' + link.label;
     link.parts = [];
     // out of the source's frames, across the common one, into the target's
-    for (let i = pa.length - 1; i >= k; i--)
-      link.parts.push({frame: pa[i], a: i == pa.length - 1 ? link.a : 'c' + pa[i + 1], exit: link.a});
-    link.parts.push({frame: common, a: pa.length > k ? 'c' + pa[k] : link.a, b: pb.length > k ? 'c' + pb[k] : link.b, out: link.a, into: link.a});
-    for (let i = k; i < pb.length; i++)
-      link.parts.push({frame: pb[i], b: i == pb.length - 1 ? link.b : 'c' + pb[i + 1], entry: link.a});
+    for (let i = out.length - 1; i >= 0; i--) link.parts.push({frame: out[i], a: i == out.length - 1 ? a : 'c' + out[i + 1], exit: link.net});
+    link.parts.push({frame: link.common, a: ends[0], b: ends[1]});
+    for (let i = 0; i < into.length; i++) link.parts.push({frame: into[i], b: i == into.length - 1 ? b : 'c' + into[i + 1], entry: link.net});
+    if (link.label && !said) link.parts[0].label = {w: width_of(link.label, 10), h: 10};
     for (const part of link.parts) frame_links.get(part.frame).push({part, link});
   }
-  const sizes = new Map(), ports = new Map();  // 'c3<n1' / 'c3>n1' -> offset of that port
-  const laid = new Map();
+  const ports = new Map(), laid = new Map();  // 'c3<net', 'c3>net' -> offset of that port
+  const around = new Map();  // 'c3<net' -> how that line lies around the frame, once that is known
+  let several = false;  // lines into one frame
   const lay = frame => {
+    const inner = b => is_cluster(b) && frames.has(index(b)) && open[index(b)] ? laid.get(index(b)) : null;
     for (const b of children.get(frame) || []) if (is_cluster(b) && frames.has(index(b)) && open[index(b)]) lay(index(b));
-    const items = [], at = new Map();
+    const items = [], at = new Map(), merged = new Map(), list = [];
     const item = (key, it) => { if (!at.has(key)) { at.set(key, items.length); items.push(it); } return at.get(key); };
-    for (const b of children.get(frame) || []) item(b, {box: b, ...(laid.has(index(b)) && is_cluster(b) && open[index(b)] ? {w: laid.get(index(b)).w, h: laid.get(index(b)).h} : size_of_box(b))});
-    const merged = new Map(), list = [];
-    const offset = (b, kind, source, w) => ports.has(b + kind + source) ? ports.get(b + kind + source) : w / 2;
-    for (const {part, link} of frame_links.get(frame)) {
-      const a = part.a ? at.get(part.a) : item('<' + part.entry, {w: 2, h: 0, entry: part.entry});
-      const b = part.b ? at.get(part.b) : item('>' + part.exit, {w: 2, h: 0, exit: part.exit});
-      const from = part.a ? offset(part.a, '>', link.a, items[a].w) : 1;
-      const to = part.b ? offset(part.b, '<', link.a, items[b].w) : 1;
-      const key = a + ' ' + b + ' ' + Math.round(from) + ' ' + Math.round(to);
-      if (!merged.has(key)) { merged.set(key, list.length); list.push({a, b, from, to, parts: []}); }
-      const l = list[merged.get(key)];
-      l.parts.push(part);
-      part.route = l;
+    for (const b of children.get(frame) || []) {
+      const size = inner(b) || size_of_box(b);
+      item(b, {box: b, w: size.w, h: size.h, weight: inner(b) ? size.weight : 1, spreads: !inner(b)});
     }
-    const size = layered(items, list);
-    const pad = frame < 0 ? 0 : 14, head = frame < 0 ? 0 : 26;
-    const title = frame < 0 ? 0 : width_of(clusters[frame].path + '  ' + clusters[frame].type, 12, true) + 44;
-    const shift = Math.max(0, (title - size.w - 2 * pad) / 2);
-    items.forEach(it => { it.x += pad + shift; it.y += head + pad / 2; });
-    list.forEach(l => { for (const p of l.points) { p[0] += pad + shift; p[1] += head + pad / 2; } });
-    const w = Math.max(size.w + 2 * pad, title), h = size.h + head + pad * 1.5;
+    for (const {part, link} of frame_links.get(frame)) {
+      const a = part.a ? at.get(part.a) : item('<' + part.entry, {w: 0, h: 0, entry: part.entry});
+      const b = part.b ? at.get(part.b) : item('>' + part.exit, {w: 0, h: 0, exit: part.exit});
+      const port = (b, kind, w) => ports.has(b + kind + link.net) ? ports.get(b + kind + link.net) : w / 2;
+      const from = part.a ? port(part.a, '>', items[a].w) : 0, to = part.b ? port(part.b, '<', items[b].w) : 0;
+      const key = link.net + ' ' + b + ' ' + items[b].w * (inner(part.b || 'n') ? 1 : 0);
+      if (!merged.has(key)) { merged.set(key, list.length); list.push({a, b, from, to, net: link.net, label: null}); }
+      part.route = list[merged.get(key)];
+      part.route.label = part.route.label || part.label;
+    }
+    const pad = frame < 0 ? 0 : 12, title = frame < 0 ? 0 : title_width(frame);
+    const known = items.map((it, i) => [i, around.get('c' + frame + '<' + it.entry)]).filter(k => k[1]);
+    for (const [i, line] of known) if (line.main) items[i].weight = 0.5;
+    const first = known.sort((a, b) => a[1].start - b[1].start).map(k => k[0]);
+    const size = layered(items, list, frame < 0 ? 0 : 44, first);
+    const entered = new Set();
+    for (const l of list) {
+      if (items[l.b].spreads !== false) continue;
+      several = several || entered.has(l.b);
+      entered.add(l.b);
+      around.set(items[l.b].box + '<' + l.net, {start: l.start, main: l.main});
+    }
+    // No line that comes in passes the title.
+    const entries = items.filter(it => it.entry).map(it => it.x);
+    const shift = Math.max(pad, entries.length && frame >= 0 ? title + 18 - Math.min(...entries) : 0);
+    const w = Math.max(size.w + shift + pad, frame < 0 ? 0 : title + 2 * pad), h = size.h + pad;
     items.forEach(it => {
-      if (it.entry) { ports.set('c' + frame + '<' + it.entry, it.x + 1); it.y = 0; }
-      if (it.exit) { ports.set('c' + frame + '>' + it.exit, it.x + 1); it.y = h; }
+      it.x += shift;
+      if (it.entry) ports.set('c' + frame + '<' + it.entry, it.x);
+      if (it.exit) ports.set('c' + frame + '>' + it.exit, it.x);
     });
     list.forEach(l => {
-      if (items[l.a].entry) l.points.unshift([l.points[0][0], 0]);
-      if (items[l.b].exit) l.points.push([l.points[l.points.length - 1][0], h]);
+      for (const p of l.points) p[0] += shift;
+      if (l.place) l.place[0] += shift;
+      if (items[l.b].exit) l.points[l.points.length - 1][1] = h;
     });
-    laid.set(frame, {w, h, items, list});
+    laid.set(frame, {w, h, items, weight: size.weight});
   };
   lay(-1);
+  if (several) lay(-1);
   // Absolute places.
   const boxes = [], shapes = [];
   const origin = new Map();
@@ -99,35 +124,84 @@ function build() {
     }
   };
   settle(-1, 0, 0);
-  const routes = [];
+  const routes = [], labelled = new Set(), done = new Map();
   for (const link of pairs.values()) {
     const points = [];
+    let label = null;
     for (const part of link.parts) {
       const [ox, oy] = origin.get(part.frame);
       for (const [px, py] of part.route.points) {
-        const last = points[points.length - 1];
-        if (!last || Math.abs(last[0] - px - ox) > 0.5 || Math.abs(last[1] - py - oy) > 0.5) points.push([px + ox, py + oy]);
+        const p = [px + ox, py + oy], k = points.length;
+        if (k && Math.abs(points[k - 1][0] - p[0]) + Math.abs(points[k - 1][1] - p[1]) < 0.01) continue;
+        if (k > 1 && Math.abs(points[k - 1][0] - p[0]) < 0.01 && Math.abs(points[k - 2][0] - p[0]) < 0.01) points.pop();  // one straight line
+        points.push(p);
       }
+      if (part.label && part.route.place && !labelled.has(link.net)) label = {x: part.route.place[0] + ox, y: part.route.place[1] + oy, w: part.label.w};
+      if (label) labelled.add(link.net);
     }
+    if (link.up) points.reverse();
     const xs = points.map(p => p[0]), ys = points.map(p => p[1]);
-    routes.push({link, points, left: Math.min(...xs), right: Math.max(...xs), top: Math.min(...ys), bottom: Math.max(...ys)});
+    if (label) xs.push(label.x + label.w);
+    routes.push({link, points, own: undrawn(link.net, points, done), label, left: Math.min(...xs), right: Math.max(...xs), top: Math.min(...ys), bottom: Math.max(...ys)});
   }
   const by_box = new Map(boxes.map(b => [b.box, b]));
   picture = {boxes, shapes, routes, by_box, w: laid.get(-1).w, h: laid.get(-1).h};
 }
+// A route without what others of its net have drawn: drawn twice, the soft borders of a line add up.
+function undrawn(net, points, done) {
+  const parts = [];
+  let going = false;
+  for (let k = 1; k < points.length; k++) {
+    const to = points[k], down = Math.abs(points[k - 1][0] - to[0]) < 0.5;
+    const round = p => Math.round(p[0] * 10) + ' ' + Math.round(p[1] * 10);
+    // A straight piece may be longer than that of another route which begins where it does.
+    const key = net + ' ' + round(points[k - 1]) + (down ? '' : ' ' + round(to)), known = done.get(key);
+    if (known && !(down && to[1] > known[1] + 0.01)) { going = false; continue; }
+    done.set(key, to);
+    if (known || !going) parts.push([known || points[k - 1]]);
+    parts[parts.length - 1].push(to);
+    going = true;
+  }
+  return parts;
+}
+const title_width = c => 26 + Math.max(width_of(clusters[c].path, 12, true), width_of(clusters[c].type, 10.5));
+// Takes away what waits for nothing; where everything waits, the first that is still there. Links
+// into what is gone go upwards.
+function break_cycles(children, links) {
+  const place = new Map(children.map((b, i) => [b, i])), waiting = children.map(() => 0), out = children.map(() => []), gone = children.map(() => false);
+  for (const l of links) { waiting[place.get(l.ends[1])]++; out[place.get(l.ends[0])].push(l); }
+  const ready = new Set();
+  waiting.forEach((w, i) => { if (!w) ready.add(i); });
+  for (let next = 0, taken = 0; taken < children.length;) {
+    if (!ready.size) { while (gone[next]) next++; ready.add(next); }
+    let first = Infinity;
+    for (const i of ready) first = Math.min(first, i);
+    ready.delete(first);
+    if (gone[first]) continue;
+    gone[first] = true;
+    taken++;
+    for (const l of out[first]) {
+      const to = place.get(l.ends[1]);
+      if (gone[to]) l.up = true;
+      else if (!--waiting[to]) ready.add(to);
+    }
+  }
+}
 
 // --- drawing --------------------------------------------------------------------------------------
-let scale = 1, dx = 0, dy = 0, chosen = null, found = new Set(), due = false;
+let scale = 1, dx = 0, dy = 0, chosen = null, found = new Set(), due = false, drawn = false, dark = false;
+let read = new Set(), readers = new Set();  // boxes that the chosen one reads, and that read it
 const style = name => getComputedStyle(document.documentElement).getPropertyValue('--' + name).trim();
 let ink = {};
 function take_ink() {
-  for (const name of ['ink', 'soft', 'line', 'paper', 'box', 'frame', 'edge', 'accent', 'bad', 'found', 'label']) ink[name] = style(name);
+  for (const name of ['ink', 'soft', 'line', 'paper', 'box', 'frame', 'edge', 'accent', 'bad', 'found', 'label', 'from', 'to']) ink[name] = style(name);
+  dark = matchMedia('(prefers-color-scheme: dark)').matches != document.documentElement.classList.contains('flipped');
 }
 const families = [['Conv', 0], ['Linear', 1], ['MatMul', 1], ['Attention', 1], ['Norm', 2], ['Pool', 3], ['Dropout', 4], ['Softmax', 5],
   ['elu', 5], ['Silu', 5], ['Sigmoid', 5], ['Tanh', 5], ['Clip', 5]];
+const changes = {added: '#2e9e4f', removed: '#c8372d', changed: '#c98a00'};
 const hues = [205, 315, 55, 160, 20, 38];
 function fill_of(b) {
-  const dark = matchMedia('(prefers-color-scheme: dark)').matches != document.documentElement.classList.contains('flipped');
   const key = color.value;
   if (key != 'op') {
     const of = is_cluster(b) ? sum_of(index(b))[key] : nodes[index(b)][key] || 0;
@@ -172,8 +246,8 @@ function draw() {
   for (const f of picture.shapes) {
     if (!visible(f.x, f.y, f.w, f.h)) continue;
     pen.fillStyle = ink.frame;
-    pen.strokeStyle = ink.line;
-    pen.lineWidth = 1;
+    pen.strokeStyle = 'c' + f.cluster == chosen ? ink.accent : ink.line;
+    pen.lineWidth = 'c' + f.cluster == chosen ? 3 : 1;
     pen.beginPath();
     pen.roundRect(f.x, f.y, f.w, f.h, 8);
     pen.fill();
@@ -182,52 +256,45 @@ function draw() {
   for (const pass of [0, 1]) for (const r of picture.routes) {
     const near = chosen && (r.link.a == chosen || r.link.b == chosen);
     if ((pass == 1) != !!near || !visible(r.left - 4, r.top, r.right - r.left + 8, r.bottom - r.top)) continue;
-    pen.strokeStyle = r.link.failed ? ink.bad : near ? ink.accent : ink.edge;
+    pen.strokeStyle = r.link.failed ? ink.bad : !near ? changes[r.link.change] || ink.edge : r.link.a == chosen ? ink.to : ink.from;
     pen.lineWidth = near || r.link.failed ? 2.2 : 1.1;
-    trace(r.points);
-    pen.stroke();
-    const [ex, ey] = r.points[r.points.length - 1];
+    for (const part of near ? [r.points] : r.own) { trace(part); pen.stroke(); }
+    const [ex, ey] = r.points[r.points.length - 1], back = r.link.up ? 7 : -7;
     pen.fillStyle = pen.strokeStyle;
     pen.beginPath();
     pen.moveTo(ex, ey);
-    pen.lineTo(ex - 4, ey - 7);
-    pen.lineTo(ex + 4, ey - 7);
+    pen.lineTo(ex - 4, ey + back);
+    pen.lineTo(ex + 4, ey + back);
     pen.fill();
-    if (scale > 0.6 && r.link.label) {
-      const k = r.points.length > 2 ? 0 : 0, [ax, ay] = r.points[k], [bx, by] = r.points[k + 1];
+    if (scale > 0.5 && r.label) {
       pen.font = '10px ' + font;
       pen.textAlign = 'left';
-      const x = (ax + bx) / 2 + 5, y = (ay + by) / 2 + 3, lw = width_of(r.link.label, 10);
-      if (by - ay > 20 && Math.abs(bx - ax) < 60) {
-        pen.fillStyle = ink.label;
-        pen.fillText(r.link.label, x, y);
-      }
+      pen.fillStyle = ink.label;
+      pen.fillText(r.link.label, r.label.x, r.label.y + 9);
     }
   }
   if (text) for (const f of picture.shapes) {
-    if (!visible(f.x, f.y, f.w, 26)) continue;
+    if (!visible(f.x, f.y, f.w, 40)) continue;
     const c = clusters[f.cluster];
-    // An edge that comes in behind the title is covered by it.
-    pen.fillStyle = ink.frame;
-    pen.fillRect(f.x + 4, f.y + 3, width_of(c.path, 12, true) + width_of('  ' + c.type, 12) + 24, 18);
     pen.textAlign = 'left';
     pen.fillStyle = ink.soft;
     pen.font = '12px ' + font;
-    pen.fillText('−', f.x + 10, f.y + 17);
+    pen.fillText('−', f.x + 9, f.y + 18);
     pen.font = 'bold 12px ' + font;
     pen.fillStyle = ink.ink;
-    pen.fillText(c.path, f.x + 24, f.y + 17);
-    const at = f.x + 24 + width_of(c.path, 12, true);
-    pen.font = '12px ' + font;
+    pen.fillText(c.path, f.x + 22, f.y + 18);
+    pen.font = '10.5px ' + font;
     pen.fillStyle = ink.soft;
-    pen.fillText('  ' + c.type, at, f.y + 17);
+    pen.fillText(c.type, f.x + 22, f.y + 32);
   }
   for (const b of picture.boxes) {
     if (!visible(b.x, b.y, b.w, b.h)) continue;
     const n = is_cluster(b.box) ? null : nodes[index(b.box)];
     pen.fillStyle = n && n.failure ? ink.bad : fill_of(b.box);
-    pen.strokeStyle = b.box == chosen ? ink.accent : found.has(b.box) ? ink.found : n && n.change ? {added: '#2e9e4f', removed: '#c8372d', changed: '#c98a00'}[n.change] : ink.line;
-    pen.lineWidth = b.box == chosen || found.has(b.box) || (n && n.change) ? 3 : 1.1;
+    const mark = b.box == chosen ? ink.accent : found.has(b.box) ? ink.found : read.has(b.box) ? ink.from : readers.has(b.box) ? ink.to
+      : n && n.change ? changes[n.change] : null;
+    pen.strokeStyle = mark || ink.line;
+    pen.lineWidth = mark ? 3 : 1.1;
     pen.beginPath();
     pen.roundRect(b.x, b.y, b.w, b.h, n && n.kind != 'op' ? 14 : 5);
     pen.fill();
@@ -243,6 +310,8 @@ function draw() {
     pen.fillStyle = n && n.failure ? ink.paper : ink.soft;
     pen.fillText(b.lines[1], b.x + b.w / 2, b.y + 32);
   }
+  if (!drawn) performance.mark('glassbox drawn');
+  drawn = true;
 }
 )page";
 

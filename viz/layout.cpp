@@ -111,6 +111,7 @@ class Arrangement {
     LayoutTree::Node& node = tree_.node(i);
     Level& level = node.level;
     level.gaps = graph_.gaps;
+    level.most_bends = graph_.most_bends;
     for (std::size_t c = 0; c < node.children.size(); ++c) size(node.children[c], level.items[c]);
     for (Level::Net& net : level.nets) connect(node, net);
     label(i);

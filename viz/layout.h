@@ -48,7 +48,7 @@ struct LayoutGraph {
     double enter = 14;     // that it runs straight into one: room for the arrow's head
     double below = 12;     // between a box and one below it that is not connected
     double pad = 10;       // between a frame and what is inside
-    double port = 11;      // between the lines that enter one box
+    double port = 10;      // between lines that enter one box: as between lines, so no kinks
     double label = 5;      // between a line and its label
     double bend = 0.2;     // height of a curve by its width,
     double bend_max = 40;  // at most
@@ -59,6 +59,9 @@ struct LayoutGraph {
   std::vector<Cluster> clusters;
   bool left_to_right = false;
   Gaps gaps;
+  // A line passes a rank at a bend. Where there would be more of them, the longest lines run along
+  // the right side of the drawing, so that time and memory grow with the number of edges.
+  int most_bends = 120'000;
 };
 
 struct Layout {

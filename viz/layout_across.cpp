@@ -2,6 +2,7 @@
 #include <cmath>
 #include <limits>
 #include <map>
+#include <set>
 #include <tuple>
 #include <utility>
 
@@ -29,8 +30,10 @@ class Across {
     sort_blocks();
     pack();
     for (int i = 0; i < rounds; ++i) improve(i % 2 == 0);
-    for (std::size_t i = 0; i < level_.items.size(); ++i)
-      level_.items[i].x = x_[index(block_[i])] + shift_[i];
+    for (std::size_t i = 0; i < level_.items.size(); ++i) {
+      if (!level_.items[i].is_lane) level_.items[i].x = x_[index(block_[i])] + shift_[i];
+    }
+    place_lanes();
     for (std::size_t i = 0; i < level_.items.size(); ++i) {
       if (level_.items[i].spreads) spread(static_cast<int>(i));
     }
@@ -48,6 +51,33 @@ class Across {
 
   static std::size_t index(int i) { return static_cast<std::size_t>(i); }
   bool passes(int i) const { return level_.item(i).is_bend(); }
+
+  // Right of everything, one beside the other; a lane that has ended is free for the next one.
+  void place_lanes() {
+    if (level_.lanes.empty()) return;
+    double right = 0;
+    for (const Level::Item& item : level_.items) {
+      if (!item.is_lane) right = std::max(right, item.x + item.right);
+    }
+    const auto rank = [this](int i) { return level_.item(i).rank; };
+    std::ranges::stable_sort(level_.lanes, {}, [&](const auto& lane) { return rank(lane.upper); });
+    std::set<int> free;
+    std::set<std::pair<int, int>> taken;  // until which rank, which
+    int count = 0;
+    for (const auto& [upper, lower] : level_.lanes) {
+      while (!taken.empty() && taken.begin()->first < rank(upper)) {
+        free.insert(taken.begin()->second);
+        taken.erase(taken.begin());
+      }
+      const int number = free.empty() ? count++ : *free.begin();
+      free.erase(number);
+      taken.emplace(rank(lower), number);
+      for (const int i : {upper, lower}) {
+        level_.item(i).x = right + level_.gaps.line * (number + 1);
+        level_.ranks[index(rank(i))].push_back(i);
+      }
+    }
+  }
 
   // --- which lines are straight -----------------------------------------------------------------
 
@@ -78,6 +108,7 @@ class Across {
 
   void try_to_join(int s) {
     const Level::Segment& line = level_.segment(s);
+    if (level_.item(line.from).is_lane || level_.item(line.to).is_lane) return;
     if (below_[index(line.from)] >= 0 || above_[index(line.to)] >= 0) return;
     auto& chosen = chosen_[index(level_.item(line.from).rank)];  // lower by upper position
     const int upper = level_.item(line.from).position, lower = level_.item(line.to).position;
@@ -148,7 +179,7 @@ class Across {
     pulls_.assign(index(blocks_), {});
     for (const Level::Segment& line : level_.segments) {
       const int a = block_[index(line.from)], b = block_[index(line.to)];
-      if (a == b) continue;
+      if (a == b || a < 0 || b < 0) continue;  // a lane has no block
       const double distance =
           shift_[index(line.to)] + line.to_offset - shift_[index(line.from)] - line.from_offset;
       const double weight = passes(line.from) == passes(line.to) ? 2 : 1;

@@ -23,6 +23,7 @@ struct Level {
     double weight = 1;  // boxes on the longest way through it
     bool spreads =
         false;  // lines enter side by side where this level wants them, not at given places
+    bool is_lane = false;  // a bend on a lane, see Level::lanes
     int rank = 0, position = 0;
     double x = 0, y = 0;  // anchor and top
     bool is_line() const { return kind != Kind::box && kind != Kind::label; }
@@ -62,6 +63,13 @@ struct Level {
   std::vector<Net> nets;
   double head = 0;         // y where the content begins
   std::vector<int> first;  // ports at the top, in the order that suits what is around
+  // Where a net would pass so many ranks that bends in all of them cost too much, it runs along a
+  // lane, right of everything: two bends and a segment between them that passes ranks.
+  struct Lane {
+    int upper = -1, lower = -1;  // items
+  };
+  std::vector<Lane> lanes;
+  int most_bends = 0;  // see LayoutGraph
 
   std::vector<std::vector<int>> ranks;    // items, from left to right
   std::vector<std::vector<int>> in, out;  // segments by item

@@ -72,7 +72,7 @@ class Order {
         stack.pop_back();
         if (seen[index(v)]) continue;
         seen[index(v)] = 1;
-        level_.ranks[index(level_.item(v).rank)].push_back(v);
+        if (!level_.item(v).is_lane) level_.ranks[index(level_.item(v).rank)].push_back(v);
         const auto& out = level_.out[index(v)];
         for (const bool bends : {true, false}) {
           for (auto s = out.rbegin(); s != out.rend(); ++s) {
@@ -83,6 +83,9 @@ class Order {
       }
     }
     for (const auto& rank : level_.ranks) number(rank);
+    for (Level::Item& item : level_.items) {  // lanes are right of everything
+      if (item.is_lane) item.position = static_cast<int>(level_.ranks[index(item.rank)].size());
+    }
   }
 
   void sweep(bool down) {

@@ -1,4 +1,6 @@
 #include <algorithm>
+#include <cstdint>
+#include <functional>
 #include <limits>
 
 #include "viz/layout_level.h"
@@ -138,16 +140,47 @@ class Ranks {
     level_.segments.push_back(s);
   }
 
+  // Sinks of a net, those of an upper rank first.
+  std::vector<int> sorted_sinks(const Level::Net& net) const {
+    std::vector<int> sinks(net.sinks.size());
+    for (std::size_t s = 0; s < sinks.size(); ++s) sinks[s] = static_cast<int>(s);
+    std::ranges::stable_sort(sinks, {}, [&](int s) { return rank_of(net, s); });
+    return sinks;
+  }
+  int rank_of(const Level::Net& net, int s) const {
+    return level_.item(net.sinks[index(s)].item).rank;
+  }
+
+  // From how many ranks on a net passes them on a lane: the longest ones, until what is left is
+  // little enough.
+  int shortest_lane() const {
+    std::vector<int> gaps;
+    std::int64_t bends = 0;
+    for (const Level::Net& net : level_.nets) {
+      int rank = level_.item(net.source).rank;
+      for (const int s : sorted_sinks(net)) {
+        const int passed = std::max(rank_of(net, s) - rank - 1, 0);
+        bends += passed;
+        if (passed > 2) gaps.push_back(passed);  // a lane has two bends
+        rank = std::max(rank, rank_of(net, s) - 1);
+      }
+    }
+    std::ranges::sort(gaps, std::greater{});
+    int shortest = std::numeric_limits<int>::max();
+    for (std::size_t i = 0; i < gaps.size() && bends > level_.most_bends; ++i) {
+      shortest = gaps[i];
+      bends -= gaps[i];
+    }
+    return shortest;
+  }
+
   // One bend in each rank that a net passes; its sinks branch off from the bend above them.
   void add_bends() {
-    std::vector<int> sinks;
+    const int lane_from = shortest_lane();
     for (std::size_t i = 0; i < level_.nets.size(); ++i) {
       const int n = static_cast<int>(i);
       Level::Net& net = level_.nets[i];
-      sinks.resize(net.sinks.size());
-      for (std::size_t s = 0; s < sinks.size(); ++s) sinks[s] = static_cast<int>(s);
-      const auto rank_of = [&](int s) { return level_.item(net.sinks[index(s)].item).rank; };
-      std::ranges::stable_sort(sinks, {}, rank_of);
+      const std::vector<int> sinks = sorted_sinks(net);
       int at = net.source;
       double offset = net.offset;
       int rank = level_.item(at).rank;
@@ -156,19 +189,31 @@ class Ranks {
         if (net.sinks[index(sinks[s])].main) main_until = s + 1;
       }
       for (std::size_t s = 0; s < sinks.size(); ++s) {
-        while (rank + 1 < rank_of(sinks[s])) {
-          const bool is_label = net.has_label() && net.label < 0;
-          const int bend = add_bend(n, ++rank, is_label);
+        const auto bend_at = [&](int to_rank, bool is_label, bool main) {
+          const int bend = add_bend(n, to_rank, is_label);
           if (is_label) net.label = bend;
           level_.in.resize(level_.items.size());
           level_.out.resize(level_.items.size());
-          add_segment({at, bend, offset, 0, n, -1, s < main_until});
+          add_segment({at, bend, offset, 0, n, -1, main});
           at = bend;
           offset = 0;
+          rank = to_rank;
+        };
+        const int sink_rank = rank_of(net, sinks[s]);
+        const bool lane = sink_rank - rank - 1 >= lane_from;
+        if (net.has_label() && net.label < 0 && rank + 1 < sink_rank)
+          bend_at(rank + 1, true, !lane && s < main_until);
+        if (lane) {
+          bend_at(rank + 1, false, false);
+          level_.lanes.push_back({at, at});
+          bend_at(sink_rank - 1, false, false);
+          level_.lanes.back().lower = at;
+          level_.item(level_.lanes.back().upper).is_lane = level_.item(at).is_lane = true;
         }
+        while (rank + 1 < sink_rank) bend_at(rank + 1, false, s < main_until);
         Level::Net::Sink& sink = net.sinks[index(sinks[s])];
         sink.segment = static_cast<int>(level_.segments.size());
-        add_segment({at, sink.item, offset, sink.offset, n, sinks[s], sink.main});
+        add_segment({at, sink.item, offset, sink.offset, n, sinks[s], sink.main && !lane});
       }
     }
     int last = -1;

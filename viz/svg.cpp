@@ -144,16 +144,24 @@ class Drawing {
     return lines;
   }
 
-  // A folded node's long title is broken where its parts meet.
+  // A folded node's long title is broken where its parts meet, into lines as even as can be.
   static std::vector<std::string> title_lines(const std::string& title) {
+    std::vector<std::string> lines = broken(title, widest_title);
+    for (double width = widest_title - 10; width > 0 && lines.size() > 1; width -= 10) {
+      std::vector<std::string> narrower = broken(title, width);
+      if (narrower.size() > lines.size()) break;
+      lines = std::move(narrower);
+    }
+    return lines;
+  }
+  static std::vector<std::string> broken(const std::string& title, double widest) {
     std::vector<std::string> lines{""};
     std::size_t at = 0;
     while (at < title.size()) {
       std::size_t next = title.find(" > ", at);
       next = next == title.npos ? title.size() : next + 3;
       const std::string part = title.substr(at, next - at);
-      if (!lines.back().empty() &&
-          text_width(lines.back() + part, title_size, Face::bold) > widest_title)
+      if (!lines.back().empty() && text_width(lines.back() + part, title_size, Face::bold) > widest)
         lines.emplace_back();
       lines.back() += part;
       at = next;

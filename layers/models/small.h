@@ -52,7 +52,10 @@ struct Siamese : layers::Module<Siamese> {
   layers::Linear score{128, 1};
 
   // a, b [N, 1, 28, 28] -> logits [N, 1]; larger is more alike
-  Tensor forward(const Tensor& a, const Tensor& b) { return score(abs(tower(a) - tower(b))); }
+  Tensor forward(const Tensor& a, const Tensor& b) {
+    const Tensor of_a = tower(a);  // first, whatever the compiler
+    return score(abs(of_a - tower(b)));
+  }
   void fields(layers::Fields& f) {
     f("tower", tower);
     f("score", score);

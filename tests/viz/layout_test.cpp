@@ -82,6 +82,20 @@ TEST_CASE("layout: the rules hold on random graphs with clusters") {
   CHECK(labels > 2000);
 }
 
+TEST_CASE("layout: the rules hold where long lines run along the side") {
+  int changed = 0;
+  for (std::uint64_t seed = 0; seed < 300; ++seed) {
+    LayoutGraph graph = random_graph(seed);
+    const double width = viz::layout(graph).width;
+    graph.most_bends = 0;
+    const Layout drawn = viz::layout(graph);
+    CAPTURE(seed);
+    CHECK(broken_rules(graph, drawn) == "");
+    changed += drawn.width != width;
+  }
+  CHECK(changed > 100);
+}
+
 TEST_CASE("layout: the checks see what is wrong") {
   LayoutGraph graph = random_graph(3);
   graph.left_to_right = false;
@@ -193,4 +207,19 @@ TEST_CASE("layout: large graphs") {
     if (to < 5'000) graph.edges.push_back({from, to});
   }
   CHECK(viz::layout(graph).routes.size() == graph.edges.size());
+}
+
+TEST_CASE("layout: thousands of very long edges have no bend in every rank") {
+  // With one there would be millions, and a route would have as many points.
+  LayoutGraph graph = chain(5'000);
+  Random random{7};
+  for (int i = 0; i < 5'000; ++i) {
+    const int from = random.below(4'998);
+    graph.edges.push_back({from, from + 2 + random.below(4'998 - from), 0, 0, i + 1});
+  }
+  std::size_t points = 0;
+  const Layout drawn = viz::layout(graph);
+  for (const auto& route : drawn.routes) points += route.points.size();
+  CHECK(points < 40 * graph.edges.size());
+  for (const auto& box : drawn.boxes) CHECK(box.x < 40'000);
 }
