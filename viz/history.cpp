@@ -255,9 +255,11 @@ void History::progress() const { std::cout << progress_text() << std::endl; }
 std::string History::summary_text() const {
   const std::optional<Step> last = step();
   return cat("Last Step: ", last ? format_step(*last) : "none",
-             "\nTraining Time: ", detail::duration_text(total_time()));
+             "\nTraining Time: ", time_text());
 }
 void History::summary() const { std::cout << summary_text() << std::endl; }
+
+std::string History::time_text() const { return detail::duration_text(total_time()); }
 
 double History::total_time() const {
   const Guard lock(data_->mutex);

@@ -95,6 +95,7 @@ class Metric {
 
   std::vector<Step> steps() const;
   std::vector<std::string> formatted_steps() const;
+  bool in_epochs() const;  // its steps are {epoch, batch}; false when it is empty
   // The place of every step on a number axis. A count is itself. {epoch, batch} is
   // epoch + batch / B, where B is one more than the largest batch this history has seen: an epoch
   // is 1 long, an axis is in epochs, and order is kept. While the first epoch runs, B grows.
@@ -173,6 +174,7 @@ class History {
   void summary() const;
   // Seconds from the first step's record to the last's, pauses between runs included.
   double total_time() const;
+  std::string time_text() const;  // that, "0:00:29.312315"
 
   // Forgets what was logged after `step`, as a training does that goes on from a checkpoint. The
   // file keeps it, before a record that says so.

@@ -1,5 +1,5 @@
-// Summaries and diagrams in a Jupyter notebook with a C++ kernel (xeus-cling, xeus-cpp): a cell
-// that ends in one shows it.
+// Summaries, diagrams, charts and canvases in a Jupyter notebook with a C++ kernel (xeus-cling,
+// xeus-cpp): a cell that ends in one shows it.
 //
 //   #include <glassbox/viz/jupyter.h>
 //   model.summary()
@@ -9,7 +9,10 @@
 // kernels bring along, and no other header includes it.
 #pragma once
 #include <nlohmann/json.hpp>
+#include <string>
 
+#include "viz/canvas.h"
+#include "viz/chart.h"
 #include "viz/diagram.h"
 #include "viz/summary.h"
 #include "viz/svg.h"
@@ -33,6 +36,21 @@ inline nlohmann::json mime_bundle_repr(const Diagram& diagram) {
   auto bundle = nlohmann::json::object();
   bundle["text/plain"] = to_text(diagram);
   bundle["image/svg+xml"] = to_svg(diagram);
+  return bundle;
+}
+
+inline nlohmann::json mime_bundle_repr(const Chart& chart) {
+  auto bundle = nlohmann::json::object();
+  bundle["text/plain"] = to_terminal(chart);
+  bundle["image/svg+xml"] = to_svg(chart);
+  return bundle;
+}
+
+// Its last frame. For frames that come while a cell runs, CanvasOptions::display is given each.
+inline nlohmann::json mime_bundle_repr(const Canvas& canvas) {
+  auto bundle = nlohmann::json::object();
+  bundle["text/plain"] = "canvas of " + std::to_string(canvas.frames()) + " frames";
+  if (canvas.frames() > 0) bundle["image/svg+xml"] = canvas.to_svg();
   return bundle;
 }
 

@@ -1,0 +1,203 @@
+#include "viz/metric_charts.h"
+
+#include <algorithm>
+#include <cstdio>
+
+#include "engine/autograd/tape.h"
+#include "engine/core/error.h"
+#include "engine/core/tensor.h"
+
+namespace glassbox::viz {
+namespace {
+
+std::string four_digits(double value) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.4g", value);
+  return text;
+}
+
+std::vector<float> floats_of(const Tensor& tensor) {
+  const NoGrad no_grad;
+  return tensor.to(DType::f32).to_vector<float>();
+}
+
+bool is_color(std::int64_t channels) { return channels == 1 || channels == 3 || channels == 4; }
+
+int small(std::int64_t size) { return static_cast<int>(size); }
+
+Series series_of(const Metric& metric) {
+  Series series;
+  if (metric.size() <= most_points) {
+    series.x = metric.x();
+    series.y = metric.values();
+    return series;
+  }
+  for (const Bucket& bucket : metric.downsample(4000)) {
+    series.x.push_back((bucket.x_first + bucket.x_last) / 2);
+    series.y.push_back(bucket.mean);
+    series.low.push_back(bucket.min);
+    series.high.push_back(bucket.max);
+  }
+  return series;
+}
+
+// [H, W], [C, H, W] or [H, W, C] of 1, 3 or 4 channels.
+bool is_image(const Tensor& tensor) {
+  return tensor.dim() == 2 ||
+         (tensor.dim() == 3 && (is_color(tensor.size(0)) || is_color(tensor.size(2))));
+}
+
+Image image_of(const Tensor& tensor, std::string caption) {
+  Image image;
+  image.values = floats_of(tensor);
+  image.caption = std::move(caption);
+  if (tensor.dim() == 2) {
+    image.height = small(tensor.size(0));
+    image.width = small(tensor.size(1));
+    return image;
+  }
+  if (is_color(tensor.size(0))) {
+    image.channels = small(tensor.size(0));
+    image.height = small(tensor.size(1));
+    image.width = small(tensor.size(2));
+    return image;
+  }
+  // Channels last: into planes.
+  image.height = small(tensor.size(0));
+  image.width = small(tensor.size(1));
+  image.channels = small(tensor.size(2));
+  const std::size_t channels = static_cast<std::size_t>(image.channels),
+                    pixels = image.values.size() / channels;
+  std::vector<float> planes(image.values.size());
+  for (std::size_t p = 0; p < pixels; ++p) {
+    for (std::size_t c = 0; c < channels; ++c)
+      planes[c * pixels + p] = image.values[p * channels + c];
+  }
+  image.values = std::move(planes);
+  return image;
+}
+
+}  // namespace
+
+void detail::check_plot(const std::vector<Metric>& metrics, const PlotOptions& options) {
+  if (metrics.empty()) fail("draw_plot", "there is no metric to draw");
+  if (options.labels.size() > metrics.size()) {
+    fail("draw_plot", cat(options.labels.size(), " labels for ", metrics.size(), " metrics"));
+  }
+  for (const Metric& metric : metrics) {
+    if (metric.kind() == Metric::Kind::number) continue;
+    fail("draw_plot",
+         cat("\"", metric.name(), "\" is no number: draw_image and draw_hist draw tensors"));
+  }
+}
+
+void detail::check_tensors(const Metric& metric, const char* what) {
+  if (metric.kind() != Metric::Kind::tensor)
+    fail(what, cat("\"", metric.name(), "\" was not logged as a tensor"));
+  if (metric.empty()) fail(what, cat("\"", metric.name(), "\" has no values"));
+}
+
+namespace {
+
+std::size_t first_of_last(const Metric& metric, int limit) {
+  const auto count = static_cast<std::size_t>(std::max(1, limit));
+  return metric.size() > count ? metric.size() - count : 0;
+}
+
+}  // namespace
+
+LineChart line_chart(const std::vector<Metric>& metrics, const PlotOptions& options) {
+  detail::check_plot(metrics, options);
+  LineChart chart;
+  chart.y_label = options.y_label;
+  chart.smooth = options.smooth;
+  chart.log_x = options.log_x;
+  chart.log_y = options.log_y;
+  chart.title = options.title;
+  bool in_epochs = false;
+  for (std::size_t i = 0; i < metrics.size(); ++i) {
+    const Metric& metric = metrics[i];
+    Series series = series_of(metric);
+    if (i < options.labels.size()) {
+      series.name = options.labels[i];
+    } else {
+      const auto is_alike = [&](const Metric& other) { return other.name() == metric.name(); };
+      const auto before =
+          std::count_if(metrics.begin(), metrics.begin() + static_cast<long>(i), is_alike);
+      const auto all = std::count_if(metrics.begin(), metrics.end(), is_alike);
+      series.name = metric.name();
+      if (all > 1) series.name += " " + std::to_string(before + 1);
+    }
+    if (!metric.empty()) {
+      in_epochs = in_epochs || metric.in_epochs();
+      if (options.title.empty()) {
+        chart.title +=
+            (chart.title.empty() ? "" : "   ") + series.name + ": " + four_digits(metric.last());
+      }
+    }
+    chart.series.push_back(std::move(series));
+  }
+  chart.x_label = in_epochs ? "Epochs" : "Steps";
+  chart.whole_x = !in_epochs;
+  return chart;
+}
+
+std::shared_ptr<const Chart> image_chart(const Metric& metric, const ImageOptions& options) {
+  detail::check_tensors(metric, "draw_image");
+  const std::string title = options.title.empty() ? metric.name() : options.title;
+  const std::vector<std::string> steps = metric.formatted_steps();
+  const Tensor last = metric.tensor(metric.size() - 1);
+  if (is_image(last)) {
+    ImageRow row;
+    row.title = title;
+    row.normalize = options.normalize;
+    row.map = options.map;
+    for (std::size_t i = first_of_last(metric, options.limit); i < metric.size(); ++i) {
+      const Tensor tensor = metric.tensor(i);
+      if (is_image(tensor)) row.images.push_back(image_of(tensor, steps[i]));
+    }
+    return std::make_shared<ImageRow>(std::move(row));
+  }
+  if (last.dim() == 4) {
+    FilterGrid grid;
+    grid.title = title + " at " + steps.back();
+    grid.out = small(last.size(0));
+    grid.in = small(last.size(1));
+    grid.height = small(last.size(2));
+    grid.width = small(last.size(3));
+    grid.values = floats_of(last);
+    grid.map = options.map;
+    return std::make_shared<FilterGrid>(std::move(grid));
+  }
+  if (last.dim() == 3) {
+    FeatureMapGrid grid;
+    grid.title = title + " at " + steps.back();
+    grid.channels = small(last.size(0));
+    grid.height = small(last.size(1));
+    grid.width = small(last.size(2));
+    grid.values = floats_of(last);
+    grid.map = options.map;
+    return std::make_shared<FeatureMapGrid>(std::move(grid));
+  }
+  fail("draw_image", cat("\"", metric.name(), "\" has the shape ", last.shape(),
+                         "; an image is [H, W], [C, H, W] or [H, W, C], filters are [O, C, H, W]"));
+}
+
+RidgeHistogram histogram_chart(const Metric& metric, const HistogramOptions& options) {
+  detail::check_tensors(metric, "draw_hist");
+  RidgeHistogram chart;
+  chart.title = options.title.empty() ? metric.name() : options.title;
+  chart.bins = options.bins;
+  chart.limit = std::max(1, options.limit);
+  const std::vector<std::string> steps = metric.formatted_steps();
+  for (std::size_t i = first_of_last(metric, options.limit); i < metric.size(); ++i) {
+    HistogramSlice slice;
+    slice.label = steps[i];
+    const NoGrad no_grad;
+    slice.values = metric.tensor(i).to(DType::f64).to_vector<double>();
+    chart.slices.push_back(std::move(slice));
+  }
+  return chart;
+}
+
+}  // namespace glassbox::viz
