@@ -118,6 +118,12 @@ class Canvas::Desk {
     changed_.wait(lock, [this] { return !waiting_ && !drawing_; });
   }
 
+  void keep_frame() {
+    wait();
+    const std::lock_guard lock(mutex_);
+    lines_ = 0;
+  }
+
   std::int64_t dropped() {
     const std::lock_guard lock(mutex_);
     return dropped_;
@@ -220,7 +226,7 @@ class Canvas::Desk {
   std::shared_ptr<const Drawing> waiting_;
   bool drawing_ = false, ending_ = false;
   std::int64_t dropped_ = 0;
-  // The drawing thread's own.
+  // The drawing thread's own, while it draws.
   std::set<std::string> said_;
   int lines_ = 0;  // of the terminal that the frame before takes
 
@@ -320,6 +326,9 @@ std::string Canvas::to_svg() const {
 
 void Canvas::wait() {
   if (desk_) desk_->wait();
+}
+void Canvas::keep_frame() {
+  if (desk_) desk_->keep_frame();
 }
 std::int64_t Canvas::frames() const { return frames_; }
 std::int64_t Canvas::dropped() const { return desk_ ? desk_->dropped() : 0; }

@@ -98,7 +98,10 @@ class Canvas {
   void save(const std::string& path);
   std::string to_svg() const;  // of the last frame; "" when there was none
 
-  void wait();                   // until the last frame has been drawn
+  void wait();  // until the last frame has been drawn
+  // Waits, and leaves that frame where it stands on the terminal: the next comes below. For who
+  // prints lines of their own between frames.
+  void keep_frame();
   std::int64_t frames() const;   // ended so far
   std::int64_t dropped() const;  // of them never drawn, as a later one was there
 

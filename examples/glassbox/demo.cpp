@@ -4,7 +4,6 @@
 #include <iostream>
 
 #include "engine/core/threads.h"
-#include "engine/io/file.h"
 #include "glassbox/train.h"
 #include "viz/viz.h"
 
@@ -33,9 +32,9 @@ void demo(layers::ModuleBase& model, TrainOptions options) {
   std::cout << "The network of the article, seen before anything runs:\n\n"
             << model.summary() << "\n";
   const TrainResult result = train(model, options);
-  const std::string graph = result.run + "/graph.dot";
-  io::write_file(graph, viz::to_dot(viz::build_graph(model, {}, {})));
-  fmt::print("wrote the graph to {} (dot -Tsvg draws it)\n", graph);
+  const std::string graph = result.run + "/graph.html";
+  viz::save(viz::build_graph(model, {}, {}), graph);
+  fmt::print("wrote the graph to {}\n", graph);
   fmt::print("a linear model on the same images reaches {:.4f}\n", linear_baseline(options));
   fmt::print("peak memory {:.0f} MB\n", peak_memory_mb());
 }

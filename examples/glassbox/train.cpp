@@ -15,6 +15,7 @@
 #include "glassbox/progress.h"
 #include "glassbox/run_folder.h"
 #include "glassbox/training.h"
+#include "glassbox/training_log.h"
 #include "glassbox/usage_error.h"
 
 namespace glassbox {
@@ -26,6 +27,7 @@ void check(const TrainOptions& o) {
   if (o.epochs < 1) wrong(fmt::format("--epochs {} must be at least 1", o.epochs));
   if (o.batch_size < 1) wrong(fmt::format("--batch-size {} must be at least 1", o.batch_size));
   if (o.limit_images < 0) wrong(fmt::format("--limit-images {} is negative", o.limit_images));
+  if (o.log_every < 0) wrong(fmt::format("--log-every {} is negative", o.log_every));
   if (o.checkpoint_every < 0) {
     wrong(fmt::format("--checkpoint-every {} is negative", o.checkpoint_every));
   }
@@ -95,11 +97,12 @@ void write_result(const RunFolder& folder, const TrainOptions& o, const DataInfo
 // The run as the loop sees it: when to write a checkpoint, and what to do when that fails.
 class Run {
  public:
-  Run(RunFolder folder, Training& training, const TrainOptions& options)
+  Run(RunFolder folder, Training& training, layers::ModuleBase& model, const TrainOptions& options)
       : folder_(std::move(folder)),
         checkpoints_(folder_.file("checkpoints")),
         training_(training),
-        options_(options) {}
+        options_(options),
+        log_(model, folder_.file("history"), options.log_every, options.draw) {}
 
   const RunFolder& folder() const { return folder_; }
 
@@ -109,9 +112,11 @@ class Run {
     for (const std::string& line : skipped) std::fprintf(stderr, "glassbox: %s\n", line.c_str());
     if (!c) {
       fmt::print("no checkpoint was written yet: training from the beginning\n");
+      log_.rewind(0, 0);
       return;
     }
     training_.restore(*c);
+    log_.rewind(training_.epochs_done(), training_.batch());
     fmt::print("going on after epoch {}, batch {} (step {})\n", training_.epochs_done(),
                training_.batch(), training_.step());
   }
@@ -119,13 +124,19 @@ class Run {
   void loop() {
     const InterruptGuard guard;
     while (training_.epochs_done() < options_.epochs) {
-      const bool finished = training_.run_epoch([&] {
-        if (guard.interrupted()) return false;
-        const std::int64_t every = options_.checkpoint_every;
-        if (every > 0 && training_.step() % every == 0) try_to_save();
-        return true;
-      });
+      const int epoch = training_.epochs_done();
+      const bool finished = training_.run_epoch(
+          [&] {
+            log_.after_step(epoch, training_.batch() - 1, training_.loss(), training_.accuracy());
+            if (guard.interrupted()) return false;
+            const std::int64_t every = options_.checkpoint_every;
+            if (every > 0 && training_.step() % every == 0) try_to_save();
+            return true;
+          },
+          [&] { log_.before_step(epoch, training_.batch()); });
       if (!finished) stop();
+      log_.after_epoch(training_.results().back(), training_.batches(), training_.lr());
+      log_.before_print();
       report(training_.results().back());
       // The last epoch's is what a later run with more epochs goes on from.
       try_to_save();
@@ -175,6 +186,7 @@ class Run {
   CheckpointFolder checkpoints_;
   Training& training_;
   const TrainOptions& options_;
+  TrainingLog log_;
   bool failing_ = false;
 };
 
@@ -191,7 +203,7 @@ TrainResult train(layers::ModuleBase& model, TrainOptions options) {
              options.model_name, model.num_parameters(), data.info.note, num_threads(),
              num_threads() == 1 ? "" : "s", folder.path());
   Training training(model, options, data);
-  Run run(std::move(folder), training, options);
+  Run run(std::move(folder), training, model, options);
   if (options.resume) run.resume();
   std::fflush(stdout);
   run.loop();

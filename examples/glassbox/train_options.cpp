@@ -30,6 +30,7 @@ void visit(Options& o, const F& f) {
   f("limit_images", o.limit_images);
   f("workers", o.workers);
   f("checkpoint_every", o.checkpoint_every);
+  f("log_every", o.log_every);
 }
 
 }  // namespace

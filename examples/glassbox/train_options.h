@@ -35,8 +35,10 @@ struct TrainOptions {
   std::int64_t limit_images = 0;      // of the training set; 0: all
   int workers = 2;                    // loader threads
   std::int64_t checkpoint_every = 0;  // steps between checkpoints within an epoch; 0: none
-  std::string run;                    // folder; empty: the next free runs/MODEL-N
-  bool resume = false;                // go on with `run`, whose config.json gave these options
+  std::int64_t log_every = 100;       // batches between what is logged within an epoch; 0: none
+  std::string draw;     // file to draw what is logged into, "-": the terminal; not in config.json
+  std::string run;      // folder; empty: the next free runs/MODEL-N
+  bool resume = false;  // go on with `run`, whose config.json gave these options
   std::vector<std::string> command_line;
 };
 

@@ -168,11 +168,16 @@ class TrainVerb {
     add("--run", o_.run, "folder for the result; must not exist (runs/MODEL-N)");
     verb_->add_option("--threads", threads_, "CPU threads (all cores)")->check(whole_number<int>());
     add("--workers", o_.workers, "threads that prepare batches ahead")->capture_default_str();
+    add("--log-every", o_.log_every,
+        "batches between what is logged into RUN/history (0: epochs alone)")
+        ->capture_default_str();
+    add("--draw", o_.draw,
+        "file (.svg .png .pdf .txt) that shows what was logged so far; - is the terminal");
     if (is_demo_) return;
     add("--checkpoint-every", o_.checkpoint_every,
         "steps between checkpoints (0: one after each epoch)");
     add("--resume", resume_,
-        "go on with this run; of the others only --epochs, --threads, --workers, --device");
+        "go on with this run; of the others only --epochs, --threads, --workers, --device, --draw");
   }
 
   // The options of the run that is to go on.
@@ -180,7 +185,8 @@ class TrainVerb {
     for (const CLI::Option* option : verb_->get_options()) {
       const std::string name = option->get_name();
       const bool allowed = name == "--resume" || name == "--epochs" || name == "--threads" ||
-                           name == "--workers" || name == "--device" || name == "--help";
+                           name == "--workers" || name == "--device" || name == "--draw" ||
+                           name == "--help";
       if (option->count() > 0 && !allowed) {
         throw UsageError("train: " + name + " does not go with --resume: " + resume_ +
                          " keeps what it began with");
@@ -190,10 +196,11 @@ class TrainVerb {
     nlohmann::ordered_json options;
     read_key(read_config(resume_), file, "options", options);
     const int workers = o_.workers;
-    const std::string device = o_.device;
+    const std::string device = o_.device, draw = o_.draw;
     o_ = options_from_json(options, file);
     if (verb_->get_option("--workers")->count() > 0) o_.workers = workers;
     o_.device = device;
+    o_.draw = draw;
     o_.resume = true;
     o_.run = resume_;
     if (!epochs_ || *epochs_ == o_.epochs) return;

@@ -99,16 +99,20 @@ void Training::step_once(const Tensor& inputs, const Tensor& labels) {
   ++now_.batch;
   now_.images += labels.size(0);
   now_.loss_sum += value * static_cast<double>(labels.size(0));
-  now_.correct += count_correct(outputs, labels);
+  const std::int64_t correct = count_correct(outputs, labels);
+  now_.correct += correct;
+  last_loss_ = value;
+  last_accuracy_ = static_cast<double>(correct) / static_cast<double>(labels.size(0));
 }
 
-bool Training::run_epoch(const AfterStep& after_step) {
+bool Training::run_epoch(const AfterStep& after_step, const BeforeStep& before_step) {
   const int epoch = epochs_done() + 1;
   model_.train();
   const double before = now_.seconds;
   Progress progress(fmt::format("epoch {}/{}", epoch, options_.epochs), images_, now_.images);
   train_loader_.set_epoch(epoch - 1, now_.batch);
   for (const auto& [inputs, labels] : train_loader_) {
+    if (before_step) before_step();
     step_once(inputs, labels);
     now_.seconds = before + progress.seconds();
     const auto n = static_cast<double>(now_.images);

@@ -16,16 +16,23 @@ class Training {
  public:
   Training(layers::ModuleBase& model, const TrainOptions& options, const Data& data);
 
+  // Called before every step.
+  using BeforeStep = std::function<void()>;
   // Called after every step; what it returns says whether to go on.
   using AfterStep = std::function<bool()>;
   // Finishes the epoch that has begun, evaluation included; false when it was told to stop. Throws
   // Error for a loss that is not finite.
-  bool run_epoch(const AfterStep& after_step);
+  bool run_epoch(const AfterStep& after_step, const BeforeStep& before_step = {});
 
   int epochs_done() const { return static_cast<int>(results_.size()); }
   const std::vector<EpochResult>& results() const { return results_; }
   std::int64_t step() const { return step_; }        // optimizer steps done, over all epochs
   std::int64_t batch() const { return now_.batch; }  // of the epoch that has begun
+  std::int64_t batches() const { return train_loader_.size(); }  // of an epoch
+  double lr() const { return optimizer_->lr(); }
+  // Of the last step alone.
+  double loss() const { return last_loss_; }
+  double accuracy() const { return last_accuracy_; }
 
   Checkpoint checkpoint();
   // Throws Error when it is not one of this training's.
@@ -53,6 +60,7 @@ class Training {
   std::optional<optim::EMA> ema_;
   Tensors parameters_;
   std::int64_t step_ = 0;
+  double last_loss_ = 0, last_accuracy_ = 0;
   Running now_;
   std::vector<EpochResult> results_;
 };

@@ -1,0 +1,50 @@
+// What a training logs into RUN/history, which is what the article logs: every so many batches, not
+// at the first of an epoch, the `loss` and the `accuracy` of that batch, the weights of the first
+// convolution (`conv1_weight`) and the second channel of what it made of the batch's first image
+// (`feature_map`); after each epoch its averages as `epoch/...`. Steps are {epoch, batch}, both
+// from 0. Whatever happens to the files, the training goes on: it is said once on stderr.
+#pragma once
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "glassbox/train.h"
+#include "layers/module.h"
+#include "viz/canvas.h"
+#include "viz/history.h"
+
+namespace glassbox {
+
+class TrainingLog {
+ public:
+  // `draw`: a file that shows the curves, images and histograms at every log, "-" the terminal, or
+  // empty.
+  TrainingLog(layers::ModuleBase& model, const std::string& folder, std::int64_t every,
+              const std::string& draw);
+
+  // Before the step on that batch of that epoch, counted from 0.
+  void before_step(int epoch, std::int64_t batch);
+  void after_step(int epoch, std::int64_t batch, double loss, double accuracy);
+  void after_epoch(const EpochResult& result, std::int64_t batches, double lr);
+  // Before lines are printed to the terminal that frames are drawn on.
+  void before_print();
+  // Forgets what a training that goes on at this batch will log again.
+  void rewind(int epoch, std::int64_t batch);
+  // A metric of this name is a number that is logged.
+  const viz::History* history() const { return history_.get(); }
+
+ private:
+  bool is_due(std::int64_t batch) const { return every_ > 0 && batch > 0 && batch % every_ == 0; }
+  void log(const viz::Step& step, std::span<const viz::NamedValue> values);
+  void draw();
+
+  layers::ModuleBase& model_;
+  const std::int64_t every_;
+  std::unique_ptr<viz::History> history_;  // null where it could not be made
+  std::string conv_;                       // path of the first convolution; "" where there is none
+  Tensor conv_weight_;
+  std::optional<layers::Capture> conv_output_;  // of the next step, when that is to be logged
+  std::optional<viz::Canvas> canvas_;
+};
+
+}  // namespace glassbox
