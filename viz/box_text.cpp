@@ -110,8 +110,17 @@ std::string totals_text(const Diagram& diagram) {
 std::string frame_title(const Diagram& diagram, const Diagram::Cluster& cluster) {
   std::string outer;
   if (cluster.parent >= 0) outer = diagram.clusters[static_cast<std::size_t>(cluster.parent)].path;
-  const std::string path = below(cluster.path, outer);
-  return cluster.call > 1 ? path + " (" + ordinal(cluster.call) + " call)" : path;
+  return below(cluster.path, outer) + frame_mark(diagram, cluster);
+}
+
+std::string frame_mark(const Diagram& diagram, const Diagram::Cluster& cluster) {
+  Diagram::Cluster outer;
+  if (cluster.parent >= 0) outer = diagram.clusters[static_cast<std::size_t>(cluster.parent)];
+  std::string mark;
+  if (cluster.call > 1 && cluster.call != outer.call)
+    mark += " (" + ordinal(cluster.call) + " call)";
+  if (cluster.phase != Phase::forward && cluster.phase != outer.phase) mark += " (backward)";
+  return mark;
 }
 
 std::vector<std::string> wrapped(const std::string& text, std::size_t width) {

@@ -19,8 +19,10 @@ std::string detail_text(const Diagram::Node& node, const std::string& frame);
 std::vector<std::string> about(const Diagram& diagram, const Diagram::Node& node);
 // "11,689,512 parameters, 3.64 G FLOPs".
 std::string totals_text(const Diagram& diagram);
-// "layer1.0", relative to the frame around it, with the call of a module that runs again.
+// "layer1.0", relative to the frame around it, with its mark.
 std::string frame_title(const Diagram& diagram, const Diagram::Cluster& cluster);
+// " (2nd call)", " (backward)": what tells a frame from others of its path, where that begins.
+std::string frame_mark(const Diagram& diagram, const Diagram::Cluster& cluster);
 
 // Words broken at spaces into lines of at most `width` code points, where that is possible.
 std::vector<std::string> wrapped(const std::string& text, std::size_t width);

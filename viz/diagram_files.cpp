@@ -42,17 +42,6 @@ std::string_view name_of(Diagram::Node::Change change) {
   return names[static_cast<std::size_t>(change)];
 }
 
-std::string frame_mark(const Diagram& diagram, const Diagram::Cluster& cluster) {
-  const Diagram::Cluster outer = cluster.parent < 0
-                                     ? Diagram::Cluster{}
-                                     : diagram.clusters[static_cast<std::size_t>(cluster.parent)];
-  std::string mark;
-  if (cluster.call > 1 && cluster.call != outer.call)
-    mark += " (" + ordinal(cluster.call) + " call)";
-  if (cluster.phase != Phase::forward && cluster.phase != outer.phase) mark += " (backward)";
-  return mark;
-}
-
 std::int64_t costs_batch(const Diagram& diagram) { return diagram.batch < 0 ? 1 : diagram.batch; }
 
 }  // namespace detail
@@ -170,8 +159,8 @@ class Mermaid {
     body(-1, 1);
     for (const Diagram::Edge& edge : diagram.edges) {
       text_ += "  n" + std::to_string(edge.from) + (edge.failed ? " -. \"" : " -- \"") +
-               mermaid(shape_text(edge.tensor, diagram.batch)) + (edge.failed ? "\" .-> n" : "\" --> n") +
-               std::to_string(edge.to) + "\n";
+               mermaid(shape_text(edge.tensor, diagram.batch)) +
+               (edge.failed ? "\" .-> n" : "\" --> n") + std::to_string(edge.to) + "\n";
     }
     for (std::size_t i = 0; i < diagram.nodes.size(); ++i) {
       if (!diagram.nodes[i].failure.empty())
@@ -197,7 +186,7 @@ class Mermaid {
       if (inner.parent != cluster || !is_used_[c]) continue;
       text_ += indent + "subgraph c" + std::to_string(c) + " [\"" +
                mermaid((inner.path.empty() ? "" : inner.path + " · ") + inner.type +
-                       detail::frame_mark(diagram_, inner)) +
+                       frame_mark(diagram_, inner)) +
                "\"]\n";
       body(static_cast<int>(c), depth + 1);
       text_ += indent + "end\n";
@@ -223,7 +212,7 @@ std::string to_model_explorer(const Diagram& diagram) {
       for (char& letter : name) {
         if (letter == '/') letter = '_';
       }
-      name += detail::frame_mark(diagram, c);
+      name += frame_mark(diagram, c);
       path = path.empty() ? name : name + "/" + path;
     }
     return path;

@@ -26,8 +26,6 @@ std::vector<std::string> shape_texts(const std::vector<TensorInfo>& tensors, std
 // "op", "input" or "output"; "" or "added", "removed", "changed".
 std::string_view name_of(Diagram::Node::Kind kind);
 std::string_view name_of(Diagram::Node::Change change);
-// " (2nd call)", " (backward)": what tells a frame from others of its path, where that begins.
-std::string frame_mark(const Diagram& diagram, const Diagram::Cluster& cluster);
 // The batch that costs are for: the diagram's, or 1.
 std::int64_t costs_batch(const Diagram& diagram);
 }  // namespace detail

@@ -93,7 +93,7 @@ std::string to_html(const Diagram& diagram) {
   }
   for (const Diagram::Cluster& cluster : diagram.clusters) {
     clusters.push_back({{"path", (cluster.path.empty() ? cluster.type : cluster.path) +
-                                     detail::frame_mark(diagram, cluster)},
+                                     frame_mark(diagram, cluster)},
                         {"type", cluster.type},
                         {"parent", cluster.parent}});
   }

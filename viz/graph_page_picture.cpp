@@ -55,6 +55,8 @@ function build() {
     if (link.label && !said) link.parts[0].label = {w: width_of(link.label, 10), h: 10};
     for (const part of link.parts) frame_links.get(part.frame).push({part, link});
   }
+  const entering = new Map();
+  for (const link of pairs.values()) entering.set(link.b, (entering.get(link.b) || 0) + 1);
   const ports = new Map(), laid = new Map();  // 'c3<net', 'c3>net' -> offset of that port
   const around = new Map();  // 'c3<net' -> how that line lies around the frame, once that is known
   let several = false;  // lines into one frame
@@ -65,6 +67,8 @@ function build() {
     const item = (key, it) => { if (!at.has(key)) { at.set(key, items.length); items.push(it); } return at.get(key); };
     for (const b of children.get(frame) || []) {
       const size = inner(b) || size_of_box(b);
+      // wide enough for the heads of all lines that enter, beside one in the middle
+      if (!inner(b)) size.w = Math.max(size.w, Math.min(2 * ((entering.get(b) || 0) >> 1) * gaps.port + 14, 500));
       item(b, {box: b, w: size.w, h: size.h, weight: inner(b) ? size.weight : 1, spreads: !inner(b)});
     }
     for (const {part, link} of frame_links.get(frame)) {

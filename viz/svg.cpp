@@ -25,7 +25,7 @@ constexpr double most_radius = 18;  // beyond it a pill of many lines would cut 
 constexpr double title_size = 11, detail_size = 8.5, label_size = 8.5, header_size = 15;
 constexpr double title_line = 14, detail_line = 11;  // heights of lines
 constexpr double pad_x = 10, pad_y = 6, margin = 14;
-constexpr double widest_title = 230;
+constexpr double widest_title = 230, widest_for_lines = 500;
 
 struct Line {
   std::string text;
@@ -183,12 +183,19 @@ class Drawing {
   void arrange() {
     LayoutGraph graph;
     graph.left_to_right = options_.direction == Direction::left_right;
+    std::vector<double> entering(lines_.size(), 0);
+    for (const Diagram::Edge& edge : diagram_.edges) ++entering[index(edge.to)];
     for (std::size_t n = 0; n < lines_.size(); ++n) {
       double width = 36, height = 2 * pad_y;
       for (const Line& line : lines_[n]) {
         width = std::max(width, line.width());
         height += line.height();
       }
+      // Wide enough for the heads of all lines that enter, beside one in the middle.
+      const double heads =
+          std::min(2 * std::floor(entering[n] / 2) * graph.gaps.port + 12, widest_for_lines);
+      double& across = graph.left_to_right ? height : width;
+      across = std::max(across, heads - (graph.left_to_right ? 0 : 2 * pad_x));
       const int cluster = drawn_cluster(diagram_.nodes[n].cluster);
       graph.boxes.push_back(
           {width + 2 * pad_x, height, cluster < 0 ? -1 : frame_of_[index(cluster)]});

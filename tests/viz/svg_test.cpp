@@ -135,6 +135,40 @@ TEST_CASE("svg: a line that branches is drawn once where its edges share it") {
   CHECK(svg == viz::to_svg(diagram, {.shapes = false, .header = false}));
 }
 
+TEST_CASE("svg: a box that many lines enter is wide enough for their heads") {
+  Diagram diagram;
+  for (int i = 0; i < 24; ++i) {
+    Diagram::Node node;
+    node.id = node.op = "source" + std::to_string(i);
+    diagram.nodes.push_back(node);
+    diagram.edges.push_back({i, 24, {}});
+  }
+  Diagram::Node last;
+  last.id = last.op = "last";
+  diagram.nodes.push_back(last);
+  for (const auto direction : {Direction::top_down, Direction::left_right}) {
+    const bool down = direction == Direction::top_down;
+    const std::string svg = viz::to_svg(diagram, {.direction = direction, .header = false});
+    std::vector<double> heads;  // where each tip is, across
+    for (std::size_t at = svg.find("Z\" fill"); at != svg.npos; at = svg.find("Z\" fill", at + 1)) {
+      const std::string path = svg.substr(svg.rfind("d=\"M", at) + 4, 40);
+      heads.push_back(std::stod(down ? path : path.substr(path.find(' ') + 1)));
+    }
+    REQUIRE(heads.size() == 24);
+    std::ranges::sort(heads);
+    for (std::size_t i = 1; i < heads.size(); ++i) CHECK(heads[i] - heads[i - 1] > 5);
+  }
+}
+
+TEST_CASE("svg: a long title has even lines") {
+  Diagram diagram;
+  Diagram::Node node;
+  node.id = node.op = "fold";
+  node.name = "Conv 3×3, 256–512 → 512 /2 > BatchNorm > Relu";
+  diagram.nodes.push_back(node);
+  CHECK(has(viz::to_svg(diagram), ">BatchNorm &gt; Relu</text>"));
+}
+
 TEST_CASE("svg: names are told when one is wrong") {
   CHECK(viz::color_by_named("memory") == ColorBy::memory);
   CHECK_THROWS_WITH_AS(
