@@ -56,11 +56,6 @@ Appender::Appender(std::string path, int file, int tensors, std::uint64_t end, O
 }
 
 Appender::~Appender() {
-  if (::getpid() != process_) {
-    // A child of fork() has a copy of this object: neither the thread nor the file is its own.
-    thread_.detach();
-    return;
-  }
   {
     const Lock lock(mutex_);
     stop_ = true;
@@ -77,6 +72,8 @@ Appender::~Appender() {
   ::close(file_);
   ::close(tensors_);
 }
+
+bool Appender::is_of_this_process() const { return ::getpid() == process_; }
 
 void Appender::unmap() {
   if (map_) ::munmap(map_, map_end_ - map_begin_);
