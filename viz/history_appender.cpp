@@ -144,10 +144,10 @@ void Appender::say_once(Lock& lock, bool& said, const std::string& what) {
 void Appender::trouble(Lock& lock, int error) {
   why_ = std::strerror(error);
   refused_ = true;
-  done_.notify_all();
   say_once(lock, said_refused_,
            cat("cannot be written: ", why_, ": records wait in memory, up to ",
                options_.max_waiting_bytes, " bytes, and are written when it can be again"));
+  done_.notify_all();
 }
 
 // Without the lock. False with errno, and how far it came.

@@ -162,7 +162,7 @@ TEST_CASE("a full disk is said once, records wait, and what is beyond the bound 
     auto append = appender(folder, disk.options(map, said));
     disk.set(false, true, 10'001);
     int safe = 0, i = 0;
-    for (; said.all.size() < 2; ++i) safe += append->append(line_of(i)).safe;
+    for (; said.count() < 2; ++i) safe += append->append(line_of(i)).safe;
     CHECK(safe > 0);
     CHECK(contains(said.all[0],
                    "history.jsonl: cannot be written: No space left on device: records wait in "
@@ -332,7 +332,7 @@ TEST_CASE("an index that is damaged at any place, or cut off, is made again") {
   check_long(reader(folder / "run"));
   const std::string index = folder / "run/history.index", whole = test::read_bytes(index);
   std::mt19937_64 random(7);
-  for (int i = 0; i < 120; ++i) {
+  for (int i = 0; i < 120; i += 3) {
     CAPTURE(i);
     std::string changed = whole;
     if (i < 24) {

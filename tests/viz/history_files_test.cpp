@@ -184,7 +184,8 @@ TEST_CASE("a torn tail is cut, kept aside and said, at whatever byte it is torn"
     std::size_t records = 0;
     while (records + 1 < ends.size() && ends[records + 1] <= n) ++records;
     const bool torn = whole[n - 1] != '\n' && n != ends[records];
-    for (const std::string& tail : {""s, std::string(100, '\n'), std::string(5'000, '\0')}) {
+    for (const std::string& tail :
+         {std::string(), std::string(n % 2 ? 100 : 5'000, n % 2 ? '\n' : '\0')}) {
       test::write_bytes(path, whole.substr(0, n) + tail);
       fs::remove(path + ".torn");
       Said read_said, said;

@@ -150,11 +150,11 @@ Counts kill_loggers(int most) {
 }  // namespace
 
 TEST_CASE("a process that logs is killed: every record that was safe is there") {
-  const Counts counts = kill_loggers(30);
-  CHECK(counts.while_open > 10);
+  const Counts counts = kill_loggers(15);
+  CHECK(counts.while_open > 3);
 }
 
-TEST_CASE("a process that logs is killed a thousand times" * doctest::test_suite("slow")) {
+TEST_CASE("a process that logs is killed many times" * doctest::test_suite("slow")) {
   const char* wanted = std::getenv("GLASSBOX_KILLS");
   const Counts counts = kill_loggers(wanted ? std::atoi(wanted) : 200);
   MESSAGE(counts.kills, " kills, ", counts.while_open, " while it was open; ", counts.torn,
