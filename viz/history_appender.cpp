@@ -56,11 +56,6 @@ Appender::Appender(std::string path, int file, int tensors, std::uint64_t end, O
 }
 
 Appender::~Appender() {
-  if (::getpid() != process_) {
-    // A child of fork() has a copy of this object: neither the thread nor the file is its own.
-    thread_.detach();
-    return;
-  }
   {
     const Lock lock(mutex_);
     stop_ = true;
@@ -77,6 +72,8 @@ Appender::~Appender() {
   ::close(file_);
   ::close(tensors_);
 }
+
+bool Appender::is_of_this_process() const { return ::getpid() == process_; }
 
 void Appender::unmap() {
   if (map_) ::munmap(map_, map_end_ - map_begin_);
@@ -147,10 +144,10 @@ void Appender::say_once(Lock& lock, bool& said, const std::string& what) {
 void Appender::trouble(Lock& lock, int error) {
   why_ = std::strerror(error);
   refused_ = true;
-  done_.notify_all();
   say_once(lock, said_refused_,
            cat("cannot be written: ", why_, ": records wait in memory, up to ",
                options_.max_waiting_bytes, " bytes, and are written when it can be again"));
+  done_.notify_all();
 }
 
 // Without the lock. False with errno, and how far it came.

@@ -56,6 +56,7 @@ class Appender {
   // Waits until nothing waits, then syncs both files. Throws Error when something could not be
   // done.
   void flush();
+  bool is_of_this_process() const;
 
  private:
   using Lock = std::unique_lock<std::mutex>;
@@ -94,6 +95,14 @@ class Appender {
   bool said_slow_ = false, said_refused_ = false, said_lost_ = false;
   std::string why_;
   std::thread thread_;
+};
+
+// A child of fork() has a copy of the object: neither the thread nor the file is its own, and a
+// condition that the thread waits for would be waited for in vain. It is left where it is.
+struct EndAppender {
+  void operator()(Appender* appender) const {
+    if (appender->is_of_this_process()) delete appender;
+  }
 };
 
 }  // namespace glassbox::viz::detail

@@ -89,7 +89,7 @@ struct HistoryData {
 
   std::string folder;  // "": in memory
   std::shared_ptr<const StoreReader> files;
-  std::unique_ptr<Appender> appender;
+  std::unique_ptr<Appender, EndAppender> appender;
   std::uint64_t end = 0, indexed = 0;    // bytes that are read; that the index covers
   std::uint64_t bad = 0, first_bad = 0;  // lines that are no records
   std::size_t other_kind = 0;            // values of another kind than their metric

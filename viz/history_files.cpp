@@ -367,7 +367,7 @@ void History::to_json(const std::string& file) const {
     };
     list("\",\"steps\":[",
          [&](const LoggedPoint& point) { detail::append_step(out.text, point.step); });
-    list("values",
+    list(",\"values\":[",
          [&](const LoggedPoint& point) { append_json_value(out.text, *metric, point.value); });
     out.text += '}';
   }

@@ -93,8 +93,8 @@ void open_for_writing(HistoryData& data) {
   options.max_waiting_bytes = data.options.max_waiting_bytes;
   options.say = [notes = data.notes](const std::string& what) { notes->say(what); };
   const std::uint64_t end = data.end;
-  data.appender = std::make_unique<detail::Appender>(path, file.release(), tensors.release(), end,
-                                                     std::move(options));
+  data.appender.reset(
+      new detail::Appender(path, file.release(), tensors.release(), end, std::move(options)));
   if (end == 0) {
     std::random_device random;
     data.appender->append(detail::header_line(std::uint64_t(random()) << 32 | random()));

@@ -58,6 +58,7 @@ class LineScan {
     if (pending_++ == 0) first_pending_ = offset;
     pending_bytes_ += bytes;
   }
+  void more_of_bad(std::uint64_t bytes) { pending_bytes_ += bytes; }
   Scan finish() {
     scan_.torn = pending_bytes_;
     return scan_;
@@ -110,7 +111,7 @@ Scan scan_lines(int file, const std::string& path, std::uint64_t from,
       if (!found) break;
       const auto end = static_cast<std::size_t>(static_cast<const char*>(found) - text.data());
       if (skipping)
-        scan.bad(end - at, offset + at);
+        scan.more_of_bad(end - at);
       else
         scan.line(std::string_view(text).substr(at, end - at), offset + at, true);
       skipping = false;
@@ -120,7 +121,7 @@ Scan scan_lines(int file, const std::string& path, std::uint64_t from,
     offset += at;
     if (n == 0) {
       if (skipping)
-        scan.bad(text.size(), offset);
+        scan.more_of_bad(text.size());
       else
         scan.line(text, offset, false);
       return scan.finish();
@@ -129,7 +130,12 @@ Scan scan_lines(int file, const std::string& path, std::uint64_t from,
         !text.empty() && is_blank(text[0]) && std::all_of(text.begin(), text.end(), is_blank);
     if (blank || skipping || text.size() > max_line) {
       // Zeros without end are no line, and neither is a line without end worth holding.
-      if (!blank) scan.bad(text.size(), offset), skipping = true;
+      if (skipping) {
+        scan.more_of_bad(text.size());
+      } else if (!blank) {
+        scan.bad(text.size(), offset);
+        skipping = true;
+      }
       offset += text.size();
       text.clear();
     }

@@ -11,6 +11,10 @@ namespace glassbox::test {
 struct Said {
   std::vector<std::string> all;
   std::mutex mutex;
+  std::size_t count() {
+    const std::lock_guard lock(mutex);
+    return all.size();
+  }
   viz::HistoryOptions options() {
     viz::HistoryOptions out;
     out.say = [this](const std::string& what) {
