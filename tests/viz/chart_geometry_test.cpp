@@ -158,7 +158,7 @@ class Reader {
       }
       char* end = nullptr;
       numbers.push_back(std::strtod(at, &end));
-      if (end == at) return wrong("path " + d.substr(0, 80));
+      if (end == at || !std::isfinite(numbers.back())) return wrong("path " + d.substr(0, 80));
       at = end;
     }
     if (numbers.size() % 2 != 0 || numbers.empty()) wrong("path " + d.substr(0, 80));
