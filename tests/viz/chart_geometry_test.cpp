@@ -244,19 +244,18 @@ TEST_CASE("chart geometry: every kind in three sizes and every theme") {
   }
 }
 
-TEST_CASE("chart geometry: any data in any size") {
-  std::mt19937 random(2024);
-  for (int round = 0; round < 60; ++round) {
+namespace {
+
+void check_random_charts(unsigned seed, int rounds) {
+  constexpr std::pair<double, double> sizes[] = {{320, 200}, {640, 360}, {1280, 720},
+                                                 {60, 40},   {150, 500}, {500, 90}};
+  std::mt19937 random(seed);
+  for (int round = 0; round < rounds; ++round) {
     CAPTURE(round);
     for (const auto& [name, chart] : test::random_charts(random)) {
       CAPTURE(name);
       const auto theme = static_cast<viz::ThemeMode>(round % 3);
-      for (const auto& [width, height] : {std::pair(320.0, 200.0),
-                                          {640.0, 360.0},
-                                          {1280.0, 720.0},
-                                          {60.0, 40.0},
-                                          {150.0, 500.0},
-                                          {500.0, 90.0}}) {
+      for (const auto& [width, height] : sizes) {
         CAPTURE(width);
         CHECK(problems_of(viz::to_svg(*chart, {width, height, theme})) == "");
       }
@@ -264,6 +263,14 @@ TEST_CASE("chart geometry: any data in any size") {
       CHECK(problems_of(viz::to_svg(*chart, {1, 1, theme})) == "");
     }
   }
+}
+
+}  // namespace
+
+TEST_CASE("chart geometry: any data in any size") { check_random_charts(2024, 6); }
+
+TEST_SUITE("slow") {
+  TEST_CASE("chart geometry: much random data in any size") { check_random_charts(7, 50); }
 }
 
 TEST_CASE("chart geometry: one-sided, single and flat data are drawn") {

@@ -157,5 +157,47 @@ TEST_CASE("chart text: options") {
   const auto chart = test::sample_lines();
   CHECK_THROWS_AS(viz::to_terminal(chart, {.columns = 19}), Error);
   CHECK_THROWS_AS(viz::to_terminal(chart, {.columns = 80, .rows = -1}), Error);
+}
+
+namespace {
+
+// A variable of the environment for one scope.
+class Variable {
+ public:
+  Variable(const char* name, const char* value) : name_(name) {
+    const char* old = std::getenv(name);
+    had_ = old != nullptr;
+    if (had_) old_ = old;
+    setenv(name, value, 1);
+  }
+  ~Variable() {
+    if (had_)
+      setenv(name_, old_.c_str(), 1);
+    else
+      unsetenv(name_);
+  }
+  Variable(const Variable&) = delete;
+  Variable& operator=(const Variable&) = delete;
+
+ private:
+  const char* name_;
+  bool had_ = false;
+  std::string old_;
+};
+
+}  // namespace
+
+TEST_CASE("chart text: what a terminal can show") {
+  const Variable term("TERM", "xterm-256color"), color("COLORTERM", ""), none("NO_COLOR", "");
   CHECK(viz::color_depth(false) == ColorDepth::none);
+  CHECK(viz::color_depth(true) == ColorDepth::palette256);
+  {
+    const Variable full("COLORTERM", "truecolor");
+    CHECK(viz::color_depth(true) == ColorDepth::full);
+    CHECK(viz::color_depth(false) == ColorDepth::none);
+    const Variable off("NO_COLOR", "1");
+    CHECK(viz::color_depth(true) == ColorDepth::none);
+  }
+  const Variable dumb("TERM", "dumb");
+  CHECK(viz::color_depth(true) == ColorDepth::none);
 }
