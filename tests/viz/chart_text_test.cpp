@@ -49,7 +49,9 @@ std::string plain(const std::string& text, std::string& problem) {
 }  // namespace
 
 TEST_CASE("chart text: golden files at 80 and 200 columns") {
-  for (const auto& [name, chart] : test::sample_charts()) {
+  for (const auto& named : test::sample_charts()) {
+    const auto& name = named.first;
+    const auto& chart = named.second;
     for (const int columns : {80, 200}) {
       const std::string file = "chart_" + name + "." + std::to_string(columns) + ".txt";
       test::check_golden(file, viz::to_terminal(*chart, {.columns = columns}));
@@ -69,7 +71,9 @@ TEST_CASE("chart text: never wider, no spaces at ends, no control characters") {
   std::vector<test::NamedChart> charts = test::sample_charts();
   for (int round = 0; round < 25; ++round)
     for (auto& chart : test::random_charts(random)) charts.push_back(chart);
-  for (const auto& [name, chart] : charts) {
+  for (const auto& named : charts) {
+    const auto& name = named.first;
+    const auto& chart = named.second;
     CAPTURE(name);
     const int columns = 20 + static_cast<int>(random() % 200);
     TerminalOptions options{.columns = columns, .rows = static_cast<int>(random() % 40)};
@@ -91,7 +95,9 @@ TEST_CASE("chart text: never wider, no spaces at ends, no control characters") {
 }
 
 TEST_CASE("chart text: colours change nothing but colours") {
-  for (const auto& [name, chart] : test::sample_charts()) {
+  for (const auto& named : test::sample_charts()) {
+    const auto& name = named.first;
+    const auto& chart = named.second;
     if (name != "lines" && name != "bars") continue;
     CAPTURE(name);
     std::string problem;
