@@ -29,7 +29,7 @@ Range sane(Range range, bool log) {
   if (log) {
     if (high / low < 1 + 1e-9) {
       low = std::max(low / std::sqrt(10.0), std::numeric_limits<double>::min());
-      high = std::min(high, largest / 10) * std::sqrt(10.0);
+      high = std::min(high, largest / 3.2) * std::sqrt(10.0);
     }
     low = std::max(low, std::numeric_limits<double>::min());
     return high > low ? range : Range{low, low * 10};

@@ -187,7 +187,7 @@ void Bars::draw(Painter& painter, const Rect& box) const {
         painter.end_group();
       }
       if (value_width == 0 || lanes.bar < line - 3.5) continue;
-      const bool is_left = v < 0;
+      const bool is_left = std::isfinite(v) && v < 0;
       style.anchor = is_left ? Anchor::end : Anchor::start;
       style.paint = ink_paint(Ink::muted);
       style.role = "value";

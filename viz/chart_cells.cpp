@@ -67,18 +67,26 @@ void draw_cells(Painter& painter, const Rect& given, const CellTable& table) {
   }
   double cell_width = (box.width - left - right) / columns,
          cell_height = (box.height - above - below) / rows;
-  // Names of columns stand upwards where they do not fit side by side.
+  // Names of columns stand upwards where they do not fit side by side, but do on end.
   const double longest = has_names ? widest(painter, table.column_name, table.columns) : 0;
+  const double turned = std::min(longest, box.height * 0.25) + 4;
+  const auto fit_square = [&] {
+    if (table.square && !terminal) cell_width = cell_height = std::min(cell_width, cell_height);
+  };
   bool upwards = false;
-  if (has_names && painter.can_turn() && longest > cell_width - 4 && cell_width >= line - 2) {
-    const double turned = std::min(longest, box.height * 0.25) + 4;
-    if (turned > line) {
-      upwards = true;
+  if (has_names && painter.can_turn() && longest > cell_width - 4 && turned > line) {
+    const double width_before = cell_width, height_before = cell_height;
+    cell_height = (box.height - above - below - (turned - line)) / rows;
+    fit_square();
+    upwards = cell_width >= line - 2;
+    if (upwards) {
       below += turned - line;
-      cell_height = (box.height - above - below) / rows;
+    } else {
+      cell_width = width_before;
+      cell_height = height_before;
     }
   }
-  if (table.square && !terminal) cell_width = cell_height = std::min(cell_width, cell_height);
+  fit_square();
   if (!table.square && !terminal) cell_height = std::min(cell_height, 40.0);
   if (terminal) {
     cell_height = std::max(unit.y, std::floor(cell_height / unit.y) * unit.y);
@@ -148,11 +156,15 @@ void draw_cells(Painter& painter, const Rect& given, const CellTable& table) {
   TextStyle style{.size = size, .paint = ink_paint(Ink::muted), .align = Align::middle};
   style.role = "tick";
   const std::size_t row_stride = stride_for(cell_height, line);
+  double last_name = -1e9;
   for (std::size_t r = 0; r < table.rows; r += row_stride) {
-    const double middle =
-        terminal ? to_unit_y(painter, y0 + cell_height * static_cast<double>(r)) + unit.y / 2
-                 : y0 + cell_height * (static_cast<double>(r) + 0.5);
+    const double top = y0 + cell_height * static_cast<double>(r);
+    double middle = terminal ? to_unit_y(painter, top) + unit.y / 2 : top + cell_height / 2;
+    // The first one stays below the headings.
+    if (!terminal && above > 0) middle = std::max(middle, y0 + line / 2 - 2);
     if (middle + line / 2 > box.bottom() + 0.5) break;
+    if (middle - last_name < line - 0.5) continue;
+    last_name = middle;
     style.anchor = Anchor::end;
     painter.text({x0 - gap, middle}, painter.fitted(table.row_name(r), name_width, size), style);
     style.anchor = Anchor::start;
@@ -193,17 +205,13 @@ void draw_cells(Painter& painter, const Rect& given, const CellTable& table) {
     const bool is_cut = cut && cell_width >= 5 * (terminal ? unit.x : 7);
     const std::size_t stride =
         is_cut ? 1 : stride_for(cell_width, std::min(longest, box.width * 0.3) + between);
+    // One for several columns begins where its own column does.
+    if (stride > 1) style.anchor = Anchor::start;
     for (std::size_t c = 0; c < table.columns; c += stride) {
-      const double room = cell_width * static_cast<double>(stride) - between;
-      double at = x0 + cell_width * (static_cast<double>(c) + 0.5);
-      const std::string name = painter.fitted(table.column_name(c), room, size);
-      const double half = painter.text_width(name, size) / 2;
-      if (at + half > box.right() || (at - half < x0 && stride > 1)) {
-        if (c > 0) continue;
-        at = x0 + half;  // the first begins where its column does
-        if (stride == 1 || at + half > box.right()) at = std::min(at, box.right() - half);
-      }
-      painter.text({at, under}, name, style);
+      const double at = x0 + cell_width * (static_cast<double>(c) + (stride > 1 ? 0 : 0.5));
+      const double space = cell_width * static_cast<double>(stride) - between,
+                   room = stride > 1 ? std::min(space, box.right() - at) : space;
+      painter.text({at, under}, painter.fitted(table.column_name(c), room, size), style);
     }
     figure_at = under + line;
   }

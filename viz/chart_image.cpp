@@ -73,10 +73,12 @@ Tiles tiles_for(const Painter& painter, const ImageRow& row, double width, doubl
   aspect = std::clamp(aspect, 0.05, 20.0);
   const Point unit = painter.unit();
   const bool terminal = painter.is_terminal();
-  const double wanted = n <= 3    ? (terminal ? 32 * unit.x : 220)
-                        : n <= 8  ? (terminal ? 18 * unit.x : 118)
-                        : n <= 24 ? (terminal ? 12 * unit.x : 72)
-                                  : (terminal ? 8 * unit.x : 48);
+  // Few images are large, and as wide as there is room.
+  const double sizes[] = {
+      terminal ? 32 * unit.x : 220,
+      terminal ? 18 * unit.x : std::clamp(width / std::max(n, 1) - 8, 118.0, 190.0),
+      terminal ? 12 * unit.x : std::clamp(width / 12 - 8, 72.0, 110.0), terminal ? 8 * unit.x : 48};
+  const double wanted = sizes[n <= 3 ? 0 : n <= 8 ? 1 : n <= 24 ? 2 : 3];
   Tiles best;
   // From many side by side to few: of equally large ones those with the fewest rows.
   for (int columns = std::max(n, 1); columns >= 1; --columns) {

@@ -28,8 +28,8 @@ constexpr std::string_view ascii_dots = "*o+x#%&$";
 
 // The nearest of xterm's 6 by 6 by 6 colours and 24 greys.
 int palette_index(Rgb color) {
-  constexpr int levels[] = {0, 95, 135, 175, 215, 255};
-  const auto nearest = [&levels](int v) {
+  static constexpr int levels[] = {0, 95, 135, 175, 215, 255};
+  const auto nearest = [](int v) {
     int best = 0;
     for (int i = 1; i < 6; ++i)
       if (std::abs(levels[i] - v) < std::abs(levels[best] - v)) best = i;

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numeric>
 
 #include "engine/core/error.h"
@@ -14,16 +15,24 @@ std::vector<double> histogram_edges(double low, double high, int bins) {
   if (!std::isfinite(low) || !std::isfinite(high) || low > high)
     fail("histogram", cat("from ", low, " to ", high, " is no range"));
   if (low == high) {
-    low -= 0.5;
-    high += 0.5;
+    // Of a number so large that 0.5 is nothing: a thousandth of it.
+    const double reach = low + 0.5 > low - 0.5 && low + 0.5 != low ? 0.5 : std::abs(low) / 1000;
+    low -= reach;
+    high += reach;
   }
-  // As numpy.linspace: the step is rounded once, the end is exact. A range beyond the largest
-  // double is halved first.
+  constexpr double largest = std::numeric_limits<double>::max();
+  low = std::max(low, -largest);
+  high = std::min(high, largest);
+  // As numpy.linspace: the step is rounded once, the end is exact. Where the range is larger than
+  // any double, or its step smaller, both ends have their part in an edge.
+  const double step = (high - low) / bins;
+  const bool is_plain = std::isfinite(high - low) && step != 0;
   std::vector<double> edges;
-  const bool is_huge = !std::isfinite(high - low);
-  const double step = is_huge ? high / bins - low / bins : (high - low) / bins;
-  for (int i = 0; i < bins; ++i)
-    edges.push_back(step == 0 ? low + i / double(bins) * (high - low) : i * step + low);
+  for (int i = 0; i < bins; ++i) {
+    const double part = double(i) / bins;
+    const double edge = is_plain ? i * step + low : low * (1 - part) + high * part;
+    edges.push_back(std::clamp(edge, edges.empty() ? low : edges.back(), high));
+  }
   edges.push_back(high);
   return edges;
 }

@@ -12,12 +12,15 @@
 #include <string>
 #include <vector>
 
+#include "datasets/image.h"
 #include "engine/core/error.h"
+#include "engine/engine.h"
 #include "tests/skip.h"
 #include "tests/temp_folder.h"
 #include "tests/viz/chart_samples.h"
 #include "tests/viz/golden.h"
 #include "viz/chart_png.h"
+#include "viz/chart_tensor.h"
 #include "viz/svg.h"
 
 using namespace glassbox;
@@ -25,7 +28,7 @@ using nlohmann::json;
 
 namespace {
 
-constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+constexpr double no_value = std::numeric_limits<double>::quiet_NaN();
 constexpr double infinity = std::numeric_limits<double>::infinity();
 
 json reference(const char* part) {
@@ -35,7 +38,7 @@ json reference(const char* part) {
 // null is NaN.
 std::vector<double> numbers(const json& list) {
   std::vector<double> out;
-  for (const json& v : list) out.push_back(v.is_null() ? nan : v.get<double>());
+  for (const json& v : list) out.push_back(v.is_null() ? no_value : v.get<double>());
   return out;
 }
 
@@ -68,7 +71,7 @@ TEST_CASE("charts: smoothing is TensorBoard's") {
   CHECK(kept[2] == doctest::Approx((0.5 * 1 + 3) / 1.5));
   CHECK_THROWS_WITH_AS(viz::smoothed({1, 2}, 1),
                        "smoothed: weight 1 must be at least 0 and below 1", Error);
-  CHECK_THROWS_AS(viz::smoothed({1, 2}, nan), Error);
+  CHECK_THROWS_AS(viz::smoothed({1, 2}, no_value), Error);
 }
 
 TEST_CASE("charts: histograms are numpy's") {
@@ -82,13 +85,13 @@ TEST_CASE("charts: histograms are numpy's") {
     REQUIRE(h.edges.size() == edges.size());
     for (std::size_t i = 0; i < edges.size(); ++i) CHECK(near(h.edges[i], edges[i]));
   }
-  const viz::Histogram odd = viz::histogram({1, nan, infinity, 2, -infinity, nan}, 2);
+  const viz::Histogram odd = viz::histogram({1, no_value, infinity, 2, -infinity, no_value}, 2);
   CHECK(odd.counts == std::vector<double>{1, 1});
   CHECK(odd.nans == 2);
   CHECK(odd.infinities == 2);
   const viz::Histogram huge = viz::histogram({-1.7e308, 0, 1.7e308}, 4);
   CHECK(huge.total() == 3);
-  CHECK_THROWS_AS(viz::histogram_edges(0, nan, 3), Error);
+  CHECK_THROWS_AS(viz::histogram_edges(0, no_value, 3), Error);
   CHECK_THROWS_AS(viz::histogram_edges(2, 1, 3), Error);
   CHECK_THROWS_AS(viz::histogram_edges(0, 1, 0), Error);
   CHECK_THROWS_AS(viz::histogram({1}, std::vector<double>{1}), Error);
@@ -148,7 +151,7 @@ TEST_CASE("charts: confusion matrices are scikit-learn's") {
     const auto matrix = viz::ConfusionMatrix::of(row["labels"], row["predictions"], row["n"]);
     CHECK(matrix.counts == row["counts"].get<std::vector<std::int64_t>>());
     CHECK(matrix.total() == static_cast<std::int64_t>(row["labels"].size()));
-    const double accuracy = row["accuracy"].is_null() ? nan : row["accuracy"].get<double>();
+    const double accuracy = row["accuracy"].is_null() ? no_value : row["accuracy"].get<double>();
     CHECK(near(matrix.accuracy(), accuracy));
     const auto recall = numbers(row["recall"]), precision = numbers(row["precision"]);
     for (std::size_t k = 0; k < recall.size(); ++k) {
@@ -174,7 +177,7 @@ TEST_CASE("charts: a million points become some thousand and keep their extremes
   for (int i = 0; i < n; ++i) points.push_back({width * i / n, normal(random)});
   points[500'000].y = 100;
   points[123'456].y = -90;
-  for (int i = 300'000; i < 320'000; ++i) points[static_cast<std::size_t>(i)].y = nan;
+  for (int i = 300'000; i < 320'000; ++i) points[static_cast<std::size_t>(i)].y = no_value;
   const auto parts = viz::detail::visible_parts(points, 0.5);
   CHECK(parts.size() == 2);
   std::size_t kept = 0;
@@ -194,7 +197,7 @@ TEST_CASE("charts: a million points become some thousand and keep their extremes
   CHECK(low == all_low);
   CHECK(high == all_high);
   // Few points stay what they are.
-  const std::vector<viz::Point> few = {{0, 1}, {10, 2}, {20, nan}, {30, 4}};
+  const std::vector<viz::Point> few = {{0, 1}, {10, 2}, {20, no_value}, {30, 4}};
   const auto same = viz::detail::visible_parts(few, 1);
   REQUIRE(same.size() == 2);
   CHECK(same[0].size() == 2);
@@ -219,7 +222,8 @@ TEST_CASE("charts: which point is the best") {
   CHECK(viz::best_of("Accuracy") == viz::Best::greatest);
   CHECK(viz::best_of("lr") == viz::Best::none);
   viz::LineChart chart;
-  chart.series = {{"loss", {1, 2, 3}, {3, 0.25, 2}}, {"accuracy", {1, 2, 3}, {0.5, nan, 0.75}}};
+  chart.series = {{"loss", {1, 2, 3}, {3, 0.25, 2}},
+                  {"accuracy", {1, 2, 3}, {0.5, no_value, 0.75}}};
   chart.x_format = [](double v) { return "9:" + std::to_string(static_cast<int>(v)); };
   const std::string svg = viz::to_svg(chart);
   CHECK(has(svg, ">2 · best 0.25 at 9:2</text>"));
@@ -232,7 +236,7 @@ TEST_CASE("charts: which point is the best") {
 
 TEST_CASE("charts: values without a place are counted") {
   viz::LineChart chart;
-  chart.series = {{"y", {1, 2, 3, 4, nan}, {1, -1, 0, infinity, 1}}};
+  chart.series = {{"y", {1, 2, 3, 4, no_value}, {1, -1, 0, infinity, 1}}};
   chart.log_y = true;
   const std::string svg = viz::to_svg(chart);
   CHECK(has(svg, "1 NaN, 1 infinite, 2 not above 0, not drawn"));
@@ -256,7 +260,7 @@ TEST_CASE("charts: themes") {
 }
 
 TEST_CASE("charts: images") {
-  viz::Image image{2, 3, 1, {0, 1, 2, 3, 4, static_cast<float>(nan)}, ""};
+  viz::Image image{2, 3, 1, {0, 1, 2, 3, 4, static_cast<float>(no_value)}, ""};
   const auto pixels = viz::detail::pixels_of(image, 0, 4, viz::ColorMap::grey);
   CHECK(pixels[0] == viz::Rgb{0, 0, 0});
   CHECK(pixels[4] == viz::Rgb{255, 255, 255});
@@ -291,6 +295,52 @@ TEST_CASE("charts: shared and own normalisation differ") {
   CHECK(pictures(shared)[0] != pictures(shared)[1]);
 }
 
+TEST_CASE("charts: what a PNG holds is what was drawn") {
+  if (!datasets::can_use_png()) return test::skip("this build has no libpng");
+  std::mt19937 random(9);
+  for (int round = 0; round < 24; ++round) {
+    const int width = 1 + static_cast<int>(random() % 90),
+              height = 1 + static_cast<int>(random() % 90);
+    std::vector<viz::Rgb> pixels;
+    for (int i = 0; i < width * height; ++i) {
+      const auto any = [&random] { return static_cast<std::uint8_t>(random()); };
+      const auto flat = static_cast<std::uint8_t>(i / 50 * 30);
+      if (round % 3 == 0) pixels.push_back({any(), any(), any()});  // more than 256 colours
+      if (round % 3 == 1) pixels.push_back({flat, 7, static_cast<std::uint8_t>(random() % 3)});
+      if (round % 3 == 2) pixels.push_back({flat, flat, 1});
+    }
+    const std::string png = viz::detail::encode_png(width, height, pixels);
+    const Tensor back = datasets::decode_image(png, "chart.png");
+    REQUIRE(back.shape() == Shape{3, height, width});
+    const auto planes = back.data<std::uint8_t>();
+    const auto n = static_cast<std::size_t>(width * height);
+    bool is_same = true;
+    for (std::size_t i = 0; i < n; ++i)
+      is_same = is_same && viz::Rgb{planes[i], planes[n + i], planes[2 * n + i]} == pixels[i];
+    CHECK(is_same);
+  }
+  // A picture that was only enlarged stays small.
+  CHECK(viz::detail::encode_png(512, 512, std::vector<viz::Rgb>(512 * 512)).size() < 4000);
+}
+
+TEST_CASE("charts: of tensors") {
+  const Tensor weight = arange(2 * 3 * 2 * 2).reshape({2, 3, 2, 2});
+  const viz::FilterGrid filters = viz::filters_of(weight, "conv1");
+  CHECK(filters.out == 2);
+  CHECK(filters.in == 3);
+  CHECK(filters.values[23] == 23);
+  const viz::FeatureMapGrid maps = viz::feature_maps_of(weight, "maps", 1);
+  CHECK(maps.channels == 3);
+  CHECK(maps.values.front() == 12);
+  CHECK(viz::image_of(weight[0], "a").channels == 3);
+  CHECK(viz::image_of(weight[0][1], "a").channels == 1);
+  CHECK(viz::values_of(weight).size() == 24);
+  CHECK_THROWS_WITH_AS(viz::filters_of(weight[0]),
+                       "filters_of: weight is [3,2,2]; filters are [out,in,h,w]", Error);
+  CHECK_THROWS_AS(viz::feature_maps_of(weight, "", 2), Error);
+  CHECK_THROWS_AS(viz::image_of(weight), Error);
+}
+
 TEST_CASE("charts: base64") {
   CHECK(viz::detail::base64("") == "");
   CHECK(viz::detail::base64("f") == "Zg==");
@@ -308,7 +358,7 @@ TEST_CASE("charts: files") {
   CHECK_THROWS_WITH_AS(viz::save_chart(chart, "a.gif"),
                        "a.gif: a chart can be written as .svg, .png, .pdf or .txt", Error);
   CHECK_THROWS_AS(viz::to_svg(chart, {.width = 0}), Error);
-  CHECK_THROWS_AS(viz::to_svg(chart, {.width = nan}), Error);
+  CHECK_THROWS_AS(viz::to_svg(chart, {.width = no_value}), Error);
   CHECK_THROWS_AS(viz::to_svg(chart, {.height = -1}), Error);
   if (!viz::why_no_pdf().empty()) return test::skip(viz::why_no_pdf());
   viz::save_chart(chart, folder / "a.png");

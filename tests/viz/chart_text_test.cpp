@@ -49,7 +49,9 @@ std::string plain(const std::string& text, std::string& problem) {
 }  // namespace
 
 TEST_CASE("chart text: golden files at 80 and 200 columns") {
-  for (const auto& [name, chart] : test::sample_charts()) {
+  for (const auto& named : test::sample_charts()) {
+    const auto& name = named.first;
+    const auto& chart = named.second;
     for (const int columns : {80, 200}) {
       const std::string file = "chart_" + name + "." + std::to_string(columns) + ".txt";
       test::check_golden(file, viz::to_terminal(*chart, {.columns = columns}));
@@ -69,7 +71,9 @@ TEST_CASE("chart text: never wider, no spaces at ends, no control characters") {
   std::vector<test::NamedChart> charts = test::sample_charts();
   for (int round = 0; round < 25; ++round)
     for (auto& chart : test::random_charts(random)) charts.push_back(chart);
-  for (const auto& [name, chart] : charts) {
+  for (const auto& named : charts) {
+    const auto& name = named.first;
+    const auto& chart = named.second;
     CAPTURE(name);
     const int columns = 20 + static_cast<int>(random() % 200);
     TerminalOptions options{.columns = columns, .rows = static_cast<int>(random() % 40)};
@@ -91,7 +95,9 @@ TEST_CASE("chart text: never wider, no spaces at ends, no control characters") {
 }
 
 TEST_CASE("chart text: colours change nothing but colours") {
-  for (const auto& [name, chart] : test::sample_charts()) {
+  for (const auto& named : test::sample_charts()) {
+    const auto& name = named.first;
+    const auto& chart = named.second;
     if (name != "lines" && name != "bars") continue;
     CAPTURE(name);
     std::string problem;
@@ -106,7 +112,8 @@ TEST_CASE("chart text: colours change nothing but colours") {
     CHECK(none.find('\x1B') == none.npos);
     // Every line that has a colour ends without one.
     for (const std::string& line : lines_of(full))
-      if (line.find('\x1B') != line.npos) CHECK(line.ends_with("\x1B[0m"));
+      if (const std::size_t last = line.rfind('\x1B'); last != line.npos)
+        CHECK(line.compare(last, 4, "\x1B[0m") == 0);
   }
 }
 
@@ -156,5 +163,47 @@ TEST_CASE("chart text: options") {
   const auto chart = test::sample_lines();
   CHECK_THROWS_AS(viz::to_terminal(chart, {.columns = 19}), Error);
   CHECK_THROWS_AS(viz::to_terminal(chart, {.columns = 80, .rows = -1}), Error);
+}
+
+namespace {
+
+// A variable of the environment for one scope.
+class Variable {
+ public:
+  Variable(const char* name, const char* value) : name_(name) {
+    const char* old = std::getenv(name);
+    had_ = old != nullptr;
+    if (had_) old_ = old;
+    setenv(name, value, 1);
+  }
+  ~Variable() {
+    if (had_)
+      setenv(name_, old_.c_str(), 1);
+    else
+      unsetenv(name_);
+  }
+  Variable(const Variable&) = delete;
+  Variable& operator=(const Variable&) = delete;
+
+ private:
+  const char* name_;
+  bool had_ = false;
+  std::string old_;
+};
+
+}  // namespace
+
+TEST_CASE("chart text: what a terminal can show") {
+  const Variable term("TERM", "xterm-256color"), color("COLORTERM", ""), none("NO_COLOR", "");
   CHECK(viz::color_depth(false) == ColorDepth::none);
+  CHECK(viz::color_depth(true) == ColorDepth::palette256);
+  {
+    const Variable full("COLORTERM", "truecolor");
+    CHECK(viz::color_depth(true) == ColorDepth::full);
+    CHECK(viz::color_depth(false) == ColorDepth::none);
+    const Variable off("NO_COLOR", "1");
+    CHECK(viz::color_depth(true) == ColorDepth::none);
+  }
+  const Variable dumb("TERM", "dumb");
+  CHECK(viz::color_depth(true) == ColorDepth::none);
 }

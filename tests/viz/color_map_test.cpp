@@ -37,12 +37,12 @@ TEST_CASE("color map: ends, NaN, grey") {
     CHECK(viz::map_color(map, -infinity) == viz::map_color(map, 0));
     CHECK(viz::map_color(map, infinity) == viz::map_color(map, 1));
     CHECK(viz::map_color(map, std::nan("")) == viz::nan_color);
-    double before = -1;  // lighter at every step
+    double before = 0;  // never darker, but for what rounding to bytes does
     for (int i = 0; i < 256; ++i) {
       const Rgb color = viz::map_color(map, i / 255.0);
       CHECK_FALSE(color == viz::nan_color);
       const double light = viz::contrast(color, {0, 0, 0});
-      CHECK(light > before);
+      CHECK(light >= before * 0.998);
       before = light;
     }
     CHECK(viz::color_map_named(viz::name_of(map)) == map);
