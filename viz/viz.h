@@ -25,7 +25,6 @@
 #include "viz/memory.h"
 #include "viz/metric_charts.h"
 #include "viz/painter.h"
-#include "viz/pickle.h"
 #include "viz/record.h"
 #include "viz/summary.h"
 #include "viz/svg.h"
