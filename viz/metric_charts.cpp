@@ -6,6 +6,7 @@
 #include "engine/autograd/tape.h"
 #include "engine/core/error.h"
 #include "engine/core/tensor.h"
+#include "viz/chart_tensor.h"
 
 namespace glassbox::viz {
 namespace {
@@ -16,14 +17,7 @@ std::string four_digits(double value) {
   return text;
 }
 
-std::vector<float> floats_of(const Tensor& tensor) {
-  const NoGrad no_grad;
-  return tensor.to(DType::f32).to_vector<float>();
-}
-
 bool is_color(std::int64_t channels) { return channels == 1 || channels == 3 || channels == 4; }
-
-int small(std::int64_t size) { return static_cast<int>(size); }
 
 Series series_of(const Metric& metric) {
   Series series;
@@ -47,34 +41,10 @@ bool is_image(const Tensor& tensor) {
          (tensor.dim() == 3 && (is_color(tensor.size(0)) || is_color(tensor.size(2))));
 }
 
-Image image_of(const Tensor& tensor, std::string caption) {
-  Image image;
-  image.values = floats_of(tensor);
-  image.caption = std::move(caption);
-  if (tensor.dim() == 2) {
-    image.height = small(tensor.size(0));
-    image.width = small(tensor.size(1));
-    return image;
-  }
-  if (is_color(tensor.size(0))) {
-    image.channels = small(tensor.size(0));
-    image.height = small(tensor.size(1));
-    image.width = small(tensor.size(2));
-    return image;
-  }
-  // Channels last: into planes.
-  image.height = small(tensor.size(0));
-  image.width = small(tensor.size(1));
-  image.channels = small(tensor.size(2));
-  const std::size_t channels = static_cast<std::size_t>(image.channels),
-                    pixels = image.values.size() / channels;
-  std::vector<float> planes(image.values.size());
-  for (std::size_t p = 0; p < pixels; ++p) {
-    for (std::size_t c = 0; c < channels; ++c)
-      planes[c * pixels + p] = image.values[p * channels + c];
-  }
-  image.values = std::move(planes);
-  return image;
+Image image_at(const Tensor& tensor, const std::string& caption) {
+  const bool channels_last = tensor.dim() == 3 && !is_color(tensor.size(0));
+  const NoGrad no_grad;
+  return image_of(channels_last ? tensor.permute({2, 0, 1}) : tensor, caption);
 }
 
 }  // namespace
@@ -154,28 +124,18 @@ std::shared_ptr<const Chart> image_chart(const Metric& metric, const ImageOption
     row.map = options.map;
     for (std::size_t i = first_of_last(metric, options.limit); i < metric.size(); ++i) {
       const Tensor tensor = metric.tensor(i);
-      if (is_image(tensor)) row.images.push_back(image_of(tensor, steps[i]));
+      if (is_image(tensor)) row.images.push_back(image_at(tensor, steps[i]));
     }
     return std::make_shared<ImageRow>(std::move(row));
   }
+  const std::string with_step = title + " at " + steps.back();
   if (last.dim() == 4) {
-    FilterGrid grid;
-    grid.title = title + " at " + steps.back();
-    grid.out = small(last.size(0));
-    grid.in = small(last.size(1));
-    grid.height = small(last.size(2));
-    grid.width = small(last.size(3));
-    grid.values = floats_of(last);
+    FilterGrid grid = filters_of(last, with_step);
     grid.map = options.map;
     return std::make_shared<FilterGrid>(std::move(grid));
   }
   if (last.dim() == 3) {
-    FeatureMapGrid grid;
-    grid.title = title + " at " + steps.back();
-    grid.channels = small(last.size(0));
-    grid.height = small(last.size(1));
-    grid.width = small(last.size(2));
-    grid.values = floats_of(last);
+    FeatureMapGrid grid = feature_maps_of(last, with_step);
     grid.map = options.map;
     return std::make_shared<FeatureMapGrid>(std::move(grid));
   }
@@ -193,8 +153,7 @@ RidgeHistogram histogram_chart(const Metric& metric, const HistogramOptions& opt
   for (std::size_t i = first_of_last(metric, options.limit); i < metric.size(); ++i) {
     HistogramSlice slice;
     slice.label = steps[i];
-    const NoGrad no_grad;
-    slice.values = metric.tensor(i).to(DType::f64).to_vector<double>();
+    slice.values = values_of(metric.tensor(i));
     chart.slices.push_back(std::move(slice));
   }
   return chart;
