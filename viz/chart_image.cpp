@@ -276,8 +276,8 @@ ImageRow FilterGrid::row() const {
   return grid;
 }
 void FilterGrid::draw(Painter& painter, const Rect& box) const { row().draw(painter, box); }
-double FilterGrid::height_for(const Painter& painter, double width) const {
-  return row().height_for(painter, width);
+double FilterGrid::height_for(const Painter& painter, double box_width) const {
+  return row().height_for(painter, box_width);
 }
 std::string FilterGrid::description() const { return row().description(); }
 
@@ -290,8 +290,8 @@ ImageRow FeatureMapGrid::row() const {
   return grid;
 }
 void FeatureMapGrid::draw(Painter& painter, const Rect& box) const { row().draw(painter, box); }
-double FeatureMapGrid::height_for(const Painter& painter, double width) const {
-  return row().height_for(painter, width);
+double FeatureMapGrid::height_for(const Painter& painter, double box_width) const {
+  return row().height_for(painter, box_width);
 }
 std::string FeatureMapGrid::description() const { return row().description(); }
 

@@ -238,8 +238,8 @@ TEST_CASE("chart geometry: every kind in three sizes and every theme") {
            {viz::ThemeMode::light, viz::ThemeMode::dark, viz::ThemeMode::automatic}) {
         CAPTURE(width);
         CHECK(problems_of(viz::to_svg(*chart, {width, height, theme})) == "");
-        CHECK(problems_of(viz::to_svg(*chart, {width, 0, theme})) == "");
       }
+      CHECK(problems_of(viz::to_svg(*chart, {width, 0})) == "");
     }
     // At the size it wants, it says something.
     const std::string svg = viz::to_svg(*chart);
