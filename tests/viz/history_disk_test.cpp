@@ -13,12 +13,14 @@
 #include "tests/skip.h"
 #include "tests/small_disk.h"
 #include "tests/temp_folder.h"
-#include "tests/viz/history_say.h"
+#include "tests/viz/history_tests.h"
 #include "viz/history.h"
 #include "viz/history_appender.h"
 
 using namespace glassbox;
 namespace fs = std::filesystem;
+using test::contains;
+using test::reader;
 using test::Said;
 using test::TempFolder;
 using viz::History;
@@ -28,12 +30,6 @@ using Doubles = std::vector<double>;
 using Strings = std::vector<std::string>;
 
 namespace {
-
-bool contains(const std::string& text, std::string_view part) {
-  return text.find(part) != std::string::npos;
-}
-
-History reader(const std::string& folder) { return History(folder, {.read_only = true}); }
 
 // A disk of a test's own making: it fails, or waits, when it is told to.
 class Disk {

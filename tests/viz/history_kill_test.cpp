@@ -16,7 +16,7 @@
 
 #include "engine/ops/create.h"
 #include "tests/temp_folder.h"
-#include "tests/viz/history_say.h"
+#include "tests/viz/history_tests.h"
 #include "viz/history.h"
 
 namespace glassbox::test {

@@ -13,9 +13,10 @@
 
 #include "engine/ops/create.h"
 #include "tests/temp_folder.h"
-#include "tests/viz/history_say.h"
+#include "tests/viz/history_tests.h"
 
 using namespace glassbox;
+using test::message_of;
 using test::Said;
 using viz::Bucket;
 using viz::format_step;
@@ -26,16 +27,6 @@ using Doubles = std::vector<double>;
 using Strings = std::vector<std::string>;
 
 namespace {
-
-template <class Call>
-std::string message_of(const Call& call) {
-  try {
-    call();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "(nothing was thrown)";
-}
 
 Doubles times_of(const History& history) { return history["loss"].times(); }
 
