@@ -138,8 +138,8 @@ bool HistoryData::take(const Fields& fields, std::uint64_t offset) {
 Scan HistoryData::read_lines(std::uint64_t until) {
   Fields fields;
   const Scan scan = scan_lines(
-      files->file(), files->path(), end, [&](std::string_view line, std::uint64_t offset) {
-        return offset < until && parse_line(line, fields) && take(fields, offset);
+      files->file(), files->path(), end, [&](std::string_view text, std::uint64_t offset) {
+        return offset < until && parse_line(text, fields) && take(fields, offset);
       });
   if (scan.bad > 0 && bad == 0) first_bad = scan.first_bad;
   bad += scan.bad;
