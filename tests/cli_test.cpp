@@ -292,7 +292,7 @@ TEST_CASE("cli: a loss that is not finite stops, names step and module, and leav
   CHECK(result.err.find("the first module with an output that is not finite is ") !=
         std::string::npos);
   CHECK(result.err.find("a smaller --lr may help") != std::string::npos);
-  CHECK(names_in(folder / "run") == std::vector<std::string>{".lock", "config.json"});
+  CHECK(names_in(folder / "run") == std::vector<std::string>{".lock", "config.json", "history"});
 }
 
 TEST_CASE("cli: an error inside a model names the module, and leaves no result") {

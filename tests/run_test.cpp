@@ -100,8 +100,8 @@ Json results(const Place& place, const std::string& run) {
 TEST_CASE("run: the folder says how it was made, and holds checkpoints and weights") {
   const Place place;
   check_ok(run_cli(place.train("run"), own));
-  CHECK(names_in(place / "run") ==
-        Arguments{".lock", "checkpoints", "config.json", "model.safetensors", "result.json"});
+  CHECK(names_in(place / "run") == Arguments{".lock", "checkpoints", "config.json", "history",
+                                             "model.safetensors", "result.json"});
   CHECK(names_in(place / "run/checkpoints") == Arguments{"step-13", "step-26"});
   const Json config = place.json("run/config.json");
   CHECK(config.at("options").at("lr") == 0.05);
@@ -213,8 +213,8 @@ TEST_CASE("run: a full disk does not stop a training, and nothing is lost") {
   if (!disk.why_not().empty()) return skip(disk.why_not());
   const Place place;
   check_ok(run_cli(place.train("whole", {"--epochs", "3"}), own));
-  // Room for two epochs' checkpoints, not for the third's.
-  disk.resize("128k");
+  // Room for two epochs' checkpoints and the history, not for the third's.
+  disk.resize("192k");
   Arguments arguments = place.train("unused", {"--epochs", "3"});
   const std::string run = disk / "run";
   *(std::find(arguments.begin(), arguments.end(), "--run") + 1) = run;
@@ -225,7 +225,7 @@ TEST_CASE("run: a full disk does not stop a training, and nothing is lost") {
   CHECK(full.err.find("No space left on device); training goes on, the last one is " + run +
                       "/checkpoints/step-26") != std::string::npos);
   CHECK(full.err.find("\nglassbox: " + run + "/model.safetensors: ") != std::string::npos);
-  CHECK(names_in(run) == Arguments{".lock", "checkpoints", "config.json"});
+  CHECK(names_in(run) == Arguments{".lock", "checkpoints", "config.json", "history"});
   CHECK(names_in(run + "/checkpoints") == Arguments{"step-13", "step-26"});
   disk.resize("4m");
   check_ok(run_cli({"train", "--resume", run}, own));

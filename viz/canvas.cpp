@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <mutex>
 #include <set>
+#include <sstream>
 #include <thread>
 
 #include "engine/core/error.h"
@@ -34,16 +35,34 @@ class Refused final : public Chart {
  public:
   explicit Refused(std::string message) : message_(std::move(message)) {}
   void draw(Painter& painter, const Rect& box) const override {
-    constexpr double size = 11;
-    painter.text({box.x, box.y}, painter.fitted(message_, box.width, size),
-                 {.size = size, .paint = ink_paint(Ink::warning)});
+    double y = box.y;
+    for (const std::string& line : lines(painter, box.width)) {
+      painter.text({box.x, y}, painter.fitted(line, box.width, size),
+                   {.size = size, .paint = ink_paint(Ink::warning)});
+      y += painter.line_height(size);
+    }
   }
-  double height_for(const Painter& painter, double) const override {
-    return painter.line_height(11) + 4;
+  double height_for(const Painter& painter, double width) const override {
+    return static_cast<double>(lines(painter, width).size()) * painter.line_height(size) + 4;
   }
   std::string description() const override { return message_; }
 
  private:
+  static constexpr double size = 11;
+
+  std::vector<std::string> lines(const Painter& painter, double width) const {
+    std::vector<std::string> lines(1);
+    std::istringstream words(message_);
+    for (std::string word; words >> word;) {
+      const std::string longer = lines.back() + (lines.back().empty() ? "" : " ") + word;
+      if (lines.back().empty() || painter.text_width(longer, size) <= width)
+        lines.back() = longer;
+      else
+        lines.push_back(word);
+    }
+    return lines;
+  }
+
   std::string message_;
 };
 

@@ -7,8 +7,6 @@
 // On file systems that may need new blocks for a store into an old one, or that have no shared
 // mappings to speak of, the thread writes each record instead. Detail of the history; thread safe.
 #pragma once
-#include <sys/types.h>
-
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
@@ -36,7 +34,7 @@ class Appender {
     std::chrono::milliseconds retry{1000};    // between attempts on a disk that refused
     std::function<void(const std::string&)> say;
     // pwrite(2), unless a test wants a disk of its own.
-    std::function<ssize_t(int, const void*, std::size_t, off_t)> write;
+    std::function<std::int64_t(int, const void*, std::size_t, std::int64_t)> write;
     bool map = true;  // false: as on a file system that is not mapped
   };
   // Takes both descriptors, open for reading and writing. `end`: where history.jsonl ends.
@@ -80,7 +78,7 @@ class Appender {
   const std::string path_;
   const int file_, tensors_;
   Options options_;
-  const pid_t process_;
+  const int process_;  // its id
 
   std::mutex mutex_;
   std::condition_variable work_, done_;

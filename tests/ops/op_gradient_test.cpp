@@ -116,7 +116,8 @@ TEST_CASE("op table: f32 gradients agree with f64 ones") {
   std::printf("op table: largest difference of f32 gradients from f64 ones %.1e\n", worst);
 }
 
-TEST_CASE("op table: gradients have the same bits at 1, 2 and 3 threads") {
+TEST_CASE("op table: gradients have the same bits at 1, 2 and 3 threads" *
+          doctest::test_suite("slow")) {
   for_each_sample([](const Row&, const Sample& sample, DType dtype) {
     if (!any(differentiable_inputs(sample))) return;
     Tensors want;

@@ -282,7 +282,7 @@ TEST_CASE("op table: batches of one and of none, odd sizes, and enough for sever
   }
 }
 
-TEST_CASE("op table: the same bits at 1, 2 and 3 threads") {
+TEST_CASE("op table: the same bits at 1, 2 and 3 threads" * doctest::test_suite("slow")) {
   for_each_sample([](const Row&, const Sample& sample, DType dtype) {
     Tensors want;
     for (int threads : {1, 2, 3}) {

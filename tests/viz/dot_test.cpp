@@ -117,7 +117,7 @@ TEST_CASE("dot: folded nodes, and what failed") {
   CHECK(has(step, "subgraph \"cluster_features backward\" {"));
 }
 
-TEST_CASE("dot: Graphviz reads it") {
+TEST_CASE("dot: Graphviz reads it" * doctest::test_suite("slow")) {
   if (std::system("dot -V >/dev/null 2>&1") != 0)
     return test::skip("Graphviz (dot) is not installed");
   // Large graphs are read and not laid out, which takes Graphviz half a minute.
