@@ -188,8 +188,8 @@ TEST_CASE("a disk that stays full loses only what waited, and says how much") {
     const TempFolder folder;
     Disk disk;
     Said said;
+    disk.set(false, true, 5'000);  // before: nothing is prepared yet
     auto append = appender(folder, disk.options(map, said));
-    disk.set(false, true, 5'000);
     int safe = 0;
     for (int i = 0; i < 1'000; ++i) safe += append->append(line_of(i)).safe;
     append.reset();
