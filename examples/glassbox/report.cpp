@@ -109,6 +109,16 @@ class Report {
   }
 
  private:
+  static std::string subtitle(const ReportSource& source) {
+    std::string text = source.run;
+    try {
+      const nlohmann::ordered_json config = read_config(source.run);
+      text += " · begun " + config.at("commands").at(0).at("time").get<std::string>();
+    } catch (const std::exception&) {  // the part on the configuration says what is wrong
+    }
+    return text + fmt::format(" · seed {}", source.options.seed);
+  }
+
   void part(const std::string& name, const std::function<void()>& add) {
     ReportPage before = page_;
     try {

@@ -226,6 +226,7 @@ std::string quoted(const std::string& word) {
 
 PageTable commands_of(const Json& commands) {
   PageTable table;
+  table.title = "Command lines";
   table.header = {"command", "time"};
   table.left = 2;
   table.code = true;
@@ -243,14 +244,16 @@ PageTable commands_of(const Json& commands) {
 void add_configuration(ReportPage& page, const std::string& run) {
   const Json config = read_config(run);
   page.begin("configuration", "Configuration");
+  std::vector<Html> blocks;
   for (const auto& [key, title] : {std::pair{"options", "Options"}, std::pair{"data", "Data"},
                                    std::pair{"build", "Build"}, std::pair{"machine", "Machine"}}) {
     if (!config.contains(key) || !config.at(key).is_object()) continue;
-    page.heading(title);
-    page.add(page_table(facts_of(config.at(key))));
+    PageTable table = facts_of(config.at(key));
+    table.title = title;
+    blocks.push_back(page_table(table));
   }
+  page.columns(blocks);
   if (!config.contains("commands") || !config.at("commands").is_array()) return;
-  page.heading("Command lines");
   page.add(page_table(commands_of(config.at("commands"))));
 }
 

@@ -1,5 +1,6 @@
 #include "glassbox/report_page.h"
 
+#include <cstdlib>
 #include <set>
 
 #include "engine/core/error.h"
@@ -36,7 +37,7 @@ a { color: var(--link); }
 .soft { color: var(--soft); }
 nav { margin: 1rem 0 0; display: flex; flex-wrap: wrap; gap: .25rem 1rem; font-size: .9rem; }
 nav a { text-decoration: none; padding: .15rem 0; }
-.cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(9.5rem, 1fr)); gap: .6rem; margin: 1.25rem 0 0; }
+.cards { display: grid; grid-template-columns: repeat(4, 1fr); gap: .6rem; margin: 1.25rem 0 0; }
 .cards div { background: var(--card); border: 1px solid var(--line); border-radius: 8px; padding: .6rem .8rem; min-width: 0; }
 .cards b { display: block; font-weight: 400; font-size: .8rem; color: var(--soft); }
 .cards span { display: block; font-size: 1.35rem; line-height: 1.3; font-weight: 600; font-variant-numeric: tabular-nums; overflow-wrap: anywhere; }
@@ -46,8 +47,12 @@ figure { margin: 0; min-width: 0; border: 1px solid var(--line); border-radius: 
 figure > svg { display: block; width: 100%; height: auto; }
 figure.full { overflow-x: auto; margin: .75rem 0; }
 figure.full > svg { min-width: 34rem; }
-figure.own { overflow: auto; margin: .75rem 0; max-height: 46rem; }
+figure.own { overflow: auto; margin: .75rem 0; }
+figure.own.tall { max-height: 60rem; }
 figure.own > svg { width: auto; max-width: none; margin: 0 auto; }
+.columns { columns: 27rem 2; column-gap: 2rem; }
+.columns > div { break-inside: avoid; padding-bottom: .5rem; }
+.columns > div > :first-child { margin-top: 0; }
 .pictures { display: grid; grid-template-columns: repeat(auto-fill, minmax(8.5rem, 1fr)); gap: .75rem; margin: .75rem 0; }
 .pictures figure { padding: .6rem; text-align: center; font-size: .82rem; line-height: 1.35; }
 .pictures img { width: 96px; height: 96px; object-fit: contain; image-rendering: pixelated; border-radius: 4px; }
@@ -70,7 +75,7 @@ footer { margin-top: 2.5rem; padding-top: .75rem; border-top: 1px solid var(--li
   figure, .cards, tr { break-inside: avoid; } .figures { grid-template-columns: 1fr 1fr; }
   .cards { grid-template-columns: repeat(4, 1fr); }
   figure.full > svg { min-width: 0; max-height: 235mm; }
-  figure.own { max-height: none; overflow: hidden; } figure.own > svg { width: auto; max-width: 100%; max-height: 240mm; }
+  figure.own.tall, figure.own { max-height: none; overflow: hidden; } figure.own > svg { width: auto; max-width: 100%; max-height: 240mm; }
   .table { overflow: visible; } td { max-width: none; } }
 )";
 
@@ -101,10 +106,14 @@ void ReportPage::paragraph(std::string_view text) {
   body_ += "<p class=soft>" + xml_escaped(text) + "</p>\n";
 }
 
-void ReportPage::heading(std::string_view text) { body_ += "<h3>" + xml_escaped(text) + "</h3>\n"; }
-
 void ReportPage::figures(const std::vector<Html>& all) {
   if (!all.empty()) body_ += "<div class=figures>\n" + joined(all) + "</div>\n";
+}
+
+void ReportPage::columns(const std::vector<Html>& all) {
+  body_ += "<div class=columns>\n";
+  for (const Html& html : all) body_ += "<div>" + html.text + "</div>\n";
+  body_ += "</div>\n";
 }
 
 void ReportPage::add(const Html& html) { body_ += html.text; }
@@ -133,12 +142,18 @@ std::string ReportPage::html() const {
 // --- elements ------------------------------------------------------------------------------------
 
 Html page_figure(const viz::Chart& chart, FigureSize size) {
-  const double width = size == FigureSize::half ? 460 : 720;
+  const double width = size == FigureSize::half ? 480 : 960;
   return {std::string(size == FigureSize::half ? "<figure>" : "<figure class=full>") +
           viz::to_svg(chart, {.width = width, .theme = viz::ThemeMode::automatic}) + "</figure>\n"};
 }
 
-Html page_svg(const std::string& svg) { return {"<figure class=own>" + svg + "</figure>\n"}; }
+Html page_svg(const std::string& svg) {
+  // One that is much taller than a screen is moved within its frame.
+  constexpr double tall = 1500;
+  const std::size_t at = svg.find(" height=\"");
+  const bool is_tall = at != svg.npos && std::atof(svg.c_str() + at + 9) > tall;
+  return {cat("<figure class=\"own", is_tall ? " tall" : "", "\">", svg, "</figure>\n")};
+}
 
 namespace {
 
@@ -210,7 +225,8 @@ Html page_pictures(const std::vector<Html>& all) {
 }
 
 Html page_table(const PageTable& table) {
-  std::string text = "<div class=table><table>\n";
+  std::string text = table.title.empty() ? "" : "<h3>" + xml_escaped(table.title) + "</h3>\n";
+  text += "<div class=table><table>\n";
   const auto attributes = [&](std::size_t column) {
     return std::string(column < table.left ? "" : " class=n");
   };

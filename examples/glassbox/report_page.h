@@ -28,8 +28,8 @@ class ReportPage {
   // A section; what is added next is in it. `id` is a word, for links to it.
   void begin(std::string_view id, std::string_view title);
   void paragraph(std::string_view text);
-  void heading(std::string_view text);         // of a part of the section
   void figures(const std::vector<Html>& all);  // side by side where there is room
+  void columns(const std::vector<Html>& all);  // of any heights, in two columns where there is room
   void add(const Html& html);
   void left_out(std::string_view what, std::string_view why);
 
@@ -57,8 +57,9 @@ Html page_picture(int width, int height, const std::vector<viz::Rgb>& pixels,
 Html page_pictures(const std::vector<Html>& all);
 
 struct PageTable {
-  std::vector<std::string> header;  // may be empty
-  std::vector<std::vector<std::string>> rows;
+  std::string title = {};
+  std::vector<std::string> header = {};  // may be empty
+  std::vector<std::vector<std::string>> rows = {};
   std::size_t left = 1;          // columns of text, before those of numbers
   bool code = false;             // the first column is code
   std::vector<int> depths = {};  // of the rows, of a tree

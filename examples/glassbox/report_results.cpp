@@ -45,6 +45,8 @@ void add_chart(std::vector<Html>& figures, const History& history, const std::st
     chart.series.push_back(std::move(curve.series));
   }
   if (chart.series.empty()) return;
+  chart.whole_x = title.find("epochs") != title.npos || title == "learning rate" ||
+                  title == "images per second";
   chart.smooth = smooth > 0 ? smoothing_of(smooth, per_point) : 0;
   chart.x_label = epochs ? "epoch" : "step";
   figures.push_back(page_figure(chart));
@@ -243,25 +245,31 @@ void add_confusion(ReportPage& page, const Evaluation& e) {
       fmt::format("{} test images: accuracy {}, among the five most probable {}, loss {}.",
                   viz::with_commas(e.images), percent(e.accuracy, 2), percent(e.top5, 2),
                   viz::short_number(e.loss)));
+  std::vector<Html> parts;
   if (n <= most_in_matrix) {
     viz::ConfusionMatrix matrix;
     matrix.classes = e.classes;
     for (const auto& row : e.confusion) {
       for (const std::int64_t count : row) matrix.counts.push_back(count);
     }
-    page.add(page_figure(matrix, FigureSize::full));
+    parts.push_back(page_figure(matrix, n <= 12 ? FigureSize::half : FigureSize::full));
   } else {
     page.paragraph(
         fmt::format("A matrix of {} classes cannot be read; glassbox evaluate --csv "
                     "writes it.",
                     viz::with_commas(static_cast<std::int64_t>(n))));
   }
-  page.heading(n > most_in_table ? fmt::format("The {} classes of the least recall", most_in_table)
-                                 : "Classes");
-  page.add(page_table(class_table(e)));
+  if (n > 12 && !parts.empty()) {
+    page.add(parts.back());
+    parts.clear();
+  }
+  PageTable classes = class_table(e);
+  classes.title = n > most_in_table
+                      ? fmt::format("The {} classes of the least recall", most_in_table)
+                      : "Classes";
+  parts.push_back(page_table(classes));
   const std::vector<Pair> confused = most_confused(e);
-  if (confused.empty()) return;
-  PageTable table;
+  PageTable table{.title = "Most often confused"};
   table.header = {"is", "taken for", "times", "of its images"};
   table.left = 2;
   for (const Pair& pair : confused) {
@@ -269,8 +277,8 @@ void add_confusion(ReportPage& page, const Evaluation& e) {
                           viz::with_commas(pair.count),
                           percent(ratio(pair.count, e.of_class(pair.truth)))});
   }
-  page.heading("Most often confused");
-  page.add(page_table(table));
+  if (!confused.empty()) parts.push_back(page_table(table));
+  page.columns(parts);
 }
 
 void add_mistakes(ReportPage& page, const ReportSource& source, const Evaluation& e) {

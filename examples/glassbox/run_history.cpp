@@ -182,14 +182,20 @@ Curve curve_of(const History& history, const Metric& metric, XAxis axis, std::si
   const bool epochs = in_epochs(metric);
   if (axis == XAxis::epoch && !epochs && !metric.empty())
     fail(metric.name(), "was logged by counts of steps, which have no epochs");
-  const double scale = axis == XAxis::step && epochs ? batches_in_epoch(history) : 1;
+  // A place is epoch + batch / B. On an axis of epochs a point stands where its batch ends: what
+  // was logged at the end of an epoch, at a whole number.
+  const double batches = epochs ? batches_in_epoch(history) : 1;
+  const double scale = axis == XAxis::step ? batches : 1;
+  const double shift = axis == XAxis::epoch ? 1 / batches : 0;
   Curve curve;
   const std::vector<viz::Bucket> buckets = metric.downsample(points);
   const bool is_each = buckets.size() == metric.size();
   if (!is_each)
     curve.per_point = static_cast<double>(metric.size()) / static_cast<double>(buckets.size());
   for (const viz::Bucket& bucket : buckets) {
-    curve.series.x.push_back((bucket.x_first + bucket.x_last) / 2 * scale);
+    const double x = (bucket.x_first + bucket.x_last) / 2 * scale + shift;
+    // Sums of thirds and the like: 1.9999999999999998 is 2.
+    curve.series.x.push_back(std::round(x * 1e9) / 1e9);
     curve.series.y.push_back(bucket.mean);
     if (is_each) continue;
     curve.series.low.push_back(bucket.min);

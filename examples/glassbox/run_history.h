@@ -24,7 +24,9 @@ std::vector<EpochResult> epoch_results(const std::string& run);
 // Batches in an epoch, as far as the history has seen; 1 where steps are counts.
 double batches_in_epoch(const viz::History& history);
 
-enum class XAxis { step, epoch, time };  // time: seconds since the first record
+// epoch: those that were done when a batch ended, so an epoch's results stand at whole numbers.
+// time: seconds since the first record.
+enum class XAxis { step, epoch, time };
 
 struct Curve {
   viz::Series series;  // with low and high where a point stands for several
