@@ -10,6 +10,7 @@
 #include "engine/io/file.h"
 #include "glassbox/diff_verb.h"
 #include "glassbox/graph_verb.h"
+#include "glassbox/plot_verb.h"
 #include "glassbox/summary_verb.h"
 #include "glassbox/tool_verbs.h"
 #include "glassbox/train_verbs.h"
@@ -54,6 +55,7 @@ class CommandLine {
     add_diff_verb(app_, by_name, action_);
     add_graph_verb(app_, by_name, action_);
     add_train_verbs(app_, by_name, command_line_, action_);
+    add_plot_verbs(app_, by_name, action_);
     add_tool_verbs(app_, entries_, program_, action_);
   }
 

@@ -38,50 +38,71 @@ std::int64_t Evaluation::taken_for_class(std::size_t c) const {
   return n;
 }
 
-Evaluation evaluate(const Trained& t, const std::string& data_root, std::size_t most) {
-  TrainOptions options = t.options;
-  options.data = data_root.empty() ? t.info.root : data_root;
-  options.dataset = t.info.kind;
-  options.image_size = {static_cast<int>(t.info.height), static_cast<int>(t.info.width)};
-  const Data data = load_data(options, t.model->usual_inputs(), Halves::test);
-  if (data.info.classes != t.info.classes) {
-    fail("evaluate", cat(data.info.note, " has other classes than the training's"));
+Evaluator::Evaluator(std::size_t classes, std::size_t worst) : classes_(classes), worst_(worst) {
+  sums_.confusion.assign(classes, std::vector<std::int64_t>(classes, 0));
+}
+
+void Evaluator::add(const Tensor& outputs, const Tensor& batch_labels,
+                    const Tensor& batch_indices) {
+  const auto rows = probabilities(outputs, classes_);
+  const auto labels = batch_labels.to_vector<std::int64_t>();
+  const auto indices = batch_indices.to_vector<std::int64_t>();
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    const auto truth = static_cast<std::size_t>(labels[i]);
+    const std::vector<std::size_t> best = top(rows[i], 5);
+    const std::size_t predicted = best.front();
+    // An f32 probability may be 0: its logarithm is then that of the smallest one.
+    const double loss = -std::log(std::max(rows[i].at(truth), 1e-45));
+    ++sums_.images;
+    sums_.loss += loss;
+    ++sums_.confusion[truth][predicted];
+    correct_ += predicted == truth;
+    among5_ += std::find(best.begin(), best.end(), truth) != best.end();
+    if (predicted != truth)
+      keep_worst(sums_.worst, {indices[i], "", truth, predicted, loss, rows[i][predicted]}, worst_);
   }
-  Evaluation e{.model = t.options.model_name, .data = data.info.note, .weights = t.weights};
-  e.classes = t.info.classes;
-  e.images = data.test_images;
-  const std::size_t n = e.classes.size();
-  e.confusion.assign(n, std::vector<std::int64_t>(n, 0));
-  std::int64_t correct = 0, among5 = 0;
-  const NoGrad no_grad;
-  DataLoader loader = data.test({.batch_size = batch_size, .num_workers = t.options.workers});
-  for (auto at = loader.begin(); at != loader.end(); ++at) {
-    const auto rows = probabilities(t.model->call({(*at).inputs}).at(0), n);
-    const auto labels = (*at).labels.to_vector<std::int64_t>();
-    const auto indices = at.indices().to_vector<std::int64_t>();
-    for (std::size_t i = 0; i < rows.size(); ++i) {
-      const auto truth = static_cast<std::size_t>(labels[i]);
-      const std::vector<std::size_t> best = top(rows[i], 5);
-      const std::size_t predicted = best.front();
-      // An f32 probability may be 0: its logarithm is then that of the smallest one.
-      const double loss = -std::log(std::max(rows[i][truth], 1e-45));
-      e.loss += loss;
-      ++e.confusion[truth][predicted];
-      correct += predicted == truth;
-      among5 += std::find(best.begin(), best.end(), truth) != best.end();
-      if (predicted == truth) continue;
-      Mistake mistake{indices[i], "", truth, predicted, loss, rows[i][predicted]};
-      if (!data.test_paths.empty()) {
-        mistake.path = data.test_paths.at(static_cast<std::size_t>(indices[i]));
-      }
-      keep_worst(e.worst, std::move(mistake), most);
-    }
+}
+
+Evaluation Evaluator::result(const Data& data) const {
+  Evaluation e = sums_;
+  e.data = data.info.note;
+  e.classes = data.info.classes;
+  for (Mistake& mistake : e.worst) {
+    if (!data.test_paths.empty())
+      mistake.path = data.test_paths.at(static_cast<std::size_t>(mistake.index));
   }
   const auto images = static_cast<double>(std::max<std::int64_t>(1, e.images));
   e.loss /= images;
-  e.accuracy = static_cast<double>(correct) / images;
-  e.top5 = static_cast<double>(among5) / images;
+  e.accuracy = static_cast<double>(correct_) / images;
+  e.top5 = static_cast<double>(among5_) / images;
   return e;
+}
+
+Data load_test_data(const Trained& t, const std::string& root) {
+  TrainOptions options = t.options;
+  options.data = root.empty() ? t.info.root : root;
+  options.dataset = t.info.kind;
+  options.image_size = {static_cast<int>(t.info.height), static_cast<int>(t.info.width)};
+  return load_data(options, t.model->usual_inputs(), Halves::test);
+}
+
+Evaluation evaluate(const Trained& t, const Data& data, std::size_t most) {
+  if (data.info.classes != t.info.classes) {
+    fail("evaluate", cat(data.info.note, " has other classes than the training's"));
+  }
+  Evaluator evaluator(t.info.classes.size(), most);
+  const NoGrad no_grad;
+  DataLoader loader = data.test({.batch_size = batch_size, .num_workers = t.options.workers});
+  for (auto at = loader.begin(); at != loader.end(); ++at)
+    evaluator.add(t.model->call({(*at).inputs}).at(0), (*at).labels, at.indices());
+  Evaluation e = evaluator.result(data);
+  e.model = t.options.model_name;
+  e.weights = t.weights;
+  return e;
+}
+
+Evaluation evaluate(const Trained& t, const std::string& data_root, std::size_t most) {
+  return evaluate(t, load_test_data(t, data_root), most);
 }
 
 namespace {

@@ -27,6 +27,25 @@ struct Evaluation {
   std::int64_t taken_for_class(std::size_t c) const;  // images that were predicted to be one
 };
 
+// Counts batch by batch: what a pass over the test images leaves behind.
+class Evaluator {
+ public:
+  Evaluator(std::size_t classes, std::size_t worst);
+  // Outputs [B, classes or more], labels i64 [B], indices i64 [B] in the set. Throws Error for
+  // outputs that are fewer than the classes.
+  void add(const Tensor& outputs, const Tensor& labels, const Tensor& indices);
+  Evaluation result(const Data& data) const;  // without the model's and the weights' names
+
+ private:
+  std::size_t classes_, worst_;
+  Evaluation sums_;
+  std::int64_t correct_ = 0, among5_ = 0;
+};
+
+// Of the data's test images. Throws Error when it has other classes than the training's.
+Evaluation evaluate(const Trained& trained, const Data& data, std::size_t worst);
+// The data that the run was trained with, of which only the test images are read.
+Data load_test_data(const Trained& trained, const std::string& root = "");
 // `data` empty: the set that the run was trained with. Keeps the `worst` mistakes.
 Evaluation evaluate(const Trained& trained, const std::string& data, std::size_t worst);
 

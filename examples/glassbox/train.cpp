@@ -13,6 +13,7 @@
 #include "glassbox/interrupt.h"
 #include "glassbox/machine.h"
 #include "glassbox/progress.h"
+#include "glassbox/report.h"
 #include "glassbox/run_folder.h"
 #include "glassbox/training.h"
 #include "glassbox/training_log.h"
@@ -190,6 +191,23 @@ class Run {
   bool failing_ = false;
 };
 
+// A report that cannot be made costs nothing of the training.
+void try_to_report(const std::string& run, layers::ModuleBase& model, Training& training,
+                   const TrainOptions& options, const Data& data) {
+  try {
+    ReportSource source{
+        .run = run, .weights = run + "/model.safetensors", .options = options, .info = data.info};
+    source.model = model.clone_to(Device::cpu());
+    source.model->load_state_dict(training.weights());
+    source.model->eval();
+    source.data = std::make_shared<Data>(data);
+    source.evaluation = training.evaluation();
+    fmt::print("report {}\n", write_report(source));
+  } catch (const std::exception& e) {
+    std::fprintf(stderr, "glassbox: no report written (%s)\n", e.what());
+  }
+}
+
 }  // namespace
 
 TrainResult train(layers::ModuleBase& model, TrainOptions options) {
@@ -213,6 +231,7 @@ TrainResult train(layers::ModuleBase& model, TrainOptions options) {
                        {{"model", options.model_name}, {"engine", "glassbox"}});
   write_result(run.folder(), options, data.info, model, training.results());
   fmt::print("saved {} and {}\n", file("model.safetensors"), file("result.json"));
+  try_to_report(run.folder().path(), model, training, options, data);
   return {run.folder().path(), training.results()};
 }
 

@@ -9,6 +9,7 @@
 #include "engine/optim/clip.h"
 #include "glassbox/find_nan.h"
 #include "glassbox/progress.h"
+#include "glassbox/report.h"
 
 namespace glassbox {
 
@@ -68,6 +69,7 @@ nlohmann::ordered_json to_json(const EpochResult& result) {
 Training::Training(layers::ModuleBase& model, const TrainOptions& options, const Data& data)
     : model_(model),
       options_(options),
+      data_(data),
       images_(options.limit_images > 0 ? std::min(options.limit_images, data.train_images)
                                        : data.train_images),
       test_images_(data.test_images),
@@ -142,10 +144,15 @@ double Training::test_accuracy() {
   const NoGrad no_grad;
   model_.eval();
   std::int64_t correct = 0;
+  Evaluator evaluator(data_.info.classes.size(), mistakes_of_a_report);
   test_loader_.set_epoch(0);
-  for (const auto& [inputs, labels] : test_loader_) {
-    correct += count_correct(model_.call({inputs}).at(0), labels);
+  for (auto at = test_loader_.begin(); at != test_loader_.end(); ++at) {
+    const auto& [inputs, labels] = *at;
+    const Tensor outputs = model_.call({inputs}).at(0);
+    correct += count_correct(outputs, labels);
+    evaluator.add(outputs, labels, at.indices());
   }
+  evaluation_ = evaluator.result(data_);
   return static_cast<double>(correct) /
          static_cast<double>(std::max<std::int64_t>(1, test_images_));
 }

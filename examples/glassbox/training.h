@@ -6,6 +6,7 @@
 
 #include "glassbox/checkpoint.h"
 #include "glassbox/data.h"
+#include "glassbox/evaluate.h"
 #include "glassbox/recipe.h"
 #include "glassbox/train.h"
 #include "layers/layers.h"
@@ -26,6 +27,8 @@ class Training {
 
   int epochs_done() const { return static_cast<int>(results_.size()); }
   const std::vector<EpochResult>& results() const { return results_; }
+  // Of the last test images that were run, for the report; none before the first epoch's end.
+  const std::optional<Evaluation>& evaluation() const { return evaluation_; }
   std::int64_t step() const { return step_; }        // optimizer steps done, over all epochs
   std::int64_t batch() const { return now_.batch; }  // of the epoch that has begun
   std::int64_t batches() const { return train_loader_.size(); }  // of an epoch
@@ -52,6 +55,7 @@ class Training {
 
   layers::ModuleBase& model_;
   const TrainOptions& options_;
+  const Data& data_;
   std::int64_t images_, test_images_;
   datasets::DataLoader train_loader_, test_loader_;
   layers::CrossEntropyLoss criterion_;
@@ -63,6 +67,7 @@ class Training {
   double last_loss_ = 0, last_accuracy_ = 0;
   Running now_;
   std::vector<EpochResult> results_;
+  std::optional<Evaluation> evaluation_;
 };
 
 nlohmann::ordered_json to_json(const EpochResult& result);
