@@ -6,6 +6,7 @@
 #include "engine/autograd/tape.h"
 #include "engine/core/error.h"
 #include "engine/core/tensor.h"
+#include "viz/histogram_tensor.h"
 
 namespace glassbox::viz {
 namespace {
@@ -193,8 +194,12 @@ RidgeHistogram histogram_chart(const Metric& metric, const HistogramOptions& opt
   for (std::size_t i = first_of_last(metric, options.limit); i < metric.size(); ++i) {
     HistogramSlice slice;
     slice.label = steps[i];
-    const NoGrad no_grad;
-    slice.values = metric.tensor(i).to(DType::f64).to_vector<double>();
+    const Tensor logged = metric.tensor(i);
+    if (const auto counted = histogram_in(logged)) {
+      slice.counted = *counted;
+    } else {
+      slice.values = logged.to_vector<double>();
+    }
     chart.slices.push_back(std::move(slice));
   }
   return chart;
