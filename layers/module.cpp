@@ -290,7 +290,9 @@ std::shared_ptr<ModuleBase> ModuleBase::clone_to(Device device) {
 // ---------------------------------------------------------------------------------
 
 ModuleBase::Call::Call(ModuleBase& module)
-    : module_(module), scope_(module), watched_((module.hooks_ && module.hooks_->living > 0) || current_recorder()) {}
+    : module_(module),
+      scope_(module),
+      watched_((module.hooks_ && module.hooks_->living > 0) || current_recorder()) {}
 
 void ModuleBase::Call::enter(Tensors inputs) {
   entered_ = true;

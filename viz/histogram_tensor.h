@@ -1,5 +1,5 @@
-// A histogram as a tensor, which is what a History keeps: where the values of a step are many, their
-// counts are logged, and draw_hist draws them like values.
+// A histogram as a tensor, which is what a History keeps: where the values of a step are many,
+// their counts are logged, and draw_hist draws them like values.
 #pragma once
 #include <optional>
 

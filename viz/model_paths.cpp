@@ -102,8 +102,9 @@ std::vector<Named<Tensor>> tensors_at(ModuleBase& model, std::string_view path) 
   }
   if (found.empty()) {
     const std::string names = some_names(parameters);
-    fail("probe", cat("\"", path, "\" ", is_pattern(path) ? "matches" : "is", " no parameter of ",
-                      model.type_name(), names.empty() ? ", which has none" : ", which has " + names));
+    fail("probe",
+         cat("\"", path, "\" ", is_pattern(path) ? "matches" : "is", " no parameter of ",
+             model.type_name(), names.empty() ? ", which has none" : ", which has " + names));
   }
   return found;
 }

@@ -52,9 +52,7 @@ struct Probe::State {
     return seen++ % options.every == 0;
   }
   // Whether a pass that runs now is one of the step's.
-  bool is_watching() const {
-    return active && !passed && grad_enabled() && model.is_training();
-  }
+  bool is_watching() const { return active && !passed && grad_enabled() && model.is_training(); }
 
   void log(const std::string& name, const Tensor& tensor) {
     if (!tensor.defined() || tensor.device().is_meta()) return;
@@ -63,8 +61,10 @@ struct Probe::State {
     const NoGrad no_grad;
     const std::string base = options.prefix + name;
     switch (options.as) {
-      case ProbeAs::stats: return log_stats(base, tensor);
-      case ProbeAs::histogram: return log_histogram(base + "/histogram", tensor);
+      case ProbeAs::stats:
+        return log_stats(base, tensor);
+      case ProbeAs::histogram:
+        return log_histogram(base + "/histogram", tensor);
       case ProbeAs::image: {
         const bool is_weight = !is_of_modules(options.what);
         const Tensor image = is_weight ? detail::weight_image(tensor, options)
@@ -77,15 +77,14 @@ struct Probe::State {
     const TensorStats s = stats_of(tensor);
     const std::string mean = base + "/mean", std = base + "/std", min = base + "/min",
                       max = base + "/max", zeros = base + "/zeros";
-    history.log(step,
-                {{mean, s.mean}, {std, s.std}, {min, s.min}, {max, s.max}, {zeros, s.zeros}});
+    history.log(step, {{mean, s.mean}, {std, s.std}, {min, s.min}, {max, s.max}, {zeros, s.zeros}});
   }
   void log_histogram(const std::string& name, const Tensor& tensor) {
     if (static_cast<std::size_t>(tensor.numel()) <= options.raw_up_to) {
       history.log(step, {{name, from(tensor.to_vector<float>(), tensor.shape(), Device::cpu())}});
     } else {
-      history.log(step, {{name, histogram_tensor(histogram(tensor.to_vector<double>(),
-                                                           options.bins))}});
+      history.log(step,
+                  {{name, histogram_tensor(histogram(tensor.to_vector<double>(), options.bins))}});
     }
   }
 
@@ -219,10 +218,9 @@ ProbeOptions parse_probe(std::string_view text) {
                                 {"activation_gradients", ProbeWhat::activation_gradients}});
   }
   if (parts.size() > 2) {
-    o.as = one_of<ProbeAs>(text, parts[2], "AS (the third part)",
-                           {{"stats", ProbeAs::stats},
-                            {"histogram", ProbeAs::histogram},
-                            {"image", ProbeAs::image}});
+    o.as = one_of<ProbeAs>(
+        text, parts[2], "AS (the third part)",
+        {{"stats", ProbeAs::stats}, {"histogram", ProbeAs::histogram}, {"image", ProbeAs::image}});
   }
   if (parts.size() > 3) {
     const std::string_view n = parts[3];

@@ -52,12 +52,12 @@ struct ProbeOptions {
   // so-many-th after it.
   int every = 100;
   ProbeAs as = ProbeAs::stats;
-  int bins = 64;                  // of a histogram's counts, between its least and greatest value
-  std::size_t raw_up_to = 1024;   // as many values are logged themselves, as f32
-  std::int64_t sample = 0;        // the one of the batch that an image is of
+  int bins = 64;                   // of a histogram's counts, between its least and greatest value
+  std::size_t raw_up_to = 1024;    // as many values are logged themselves, as f32
+  std::int64_t sample = 0;         // the one of the batch that an image is of
   std::int64_t max_channels = 16;  // of an image: the first ones; of filters in both dimensions
-  std::int64_t max_side = 128;    // larger maps are averaged over equal blocks
-  std::string prefix = {};        // before every name: for several models in one history
+  std::int64_t max_side = 128;     // larger maps are averaged over equal blocks
+  std::string prefix = {};         // before every name: for several models in one history
 };
 
 // Names. Of activations: the module's path (the model's type for the model itself), "#2" for the

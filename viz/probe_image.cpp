@@ -11,7 +11,8 @@ void shrink(const float* map, std::int64_t height, std::int64_t width, std::int6
             std::vector<float>& out) {
   for (std::int64_t top = 0; top < height; top += step) {
     for (std::int64_t left = 0; left < width; left += step) {
-      const std::int64_t bottom = std::min(height, top + step), right = std::min(width, left + step);
+      const std::int64_t bottom = std::min(height, top + step),
+                         right = std::min(width, left + step);
       double sum = 0;
       for (std::int64_t y = top; y < bottom; ++y) {
         for (std::int64_t x = left; x < right; ++x) sum += static_cast<double>(map[y * width + x]);

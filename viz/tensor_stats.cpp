@@ -83,8 +83,7 @@ NonFiniteCount count_non_finite(const Tensor& tensor) {
       if constexpr (sizeof(T) == 4) {
         total += count_in<T, std::uint32_t>(part, 0x7f800000u, 0x007fffffu);
       } else {
-        total +=
-            count_in<T, std::uint64_t>(part, 0x7ff0000000000000ull, 0x000fffffffffffffull);
+        total += count_in<T, std::uint64_t>(part, 0x7ff0000000000000ull, 0x000fffffffffffffull);
       }
     }
     return total;
