@@ -7,6 +7,7 @@
 #include "engine/core/error.h"
 #include "engine/core/tensor.h"
 #include "viz/chart_tensor.h"
+#include "viz/histogram_tensor.h"
 
 namespace glassbox::viz {
 namespace {
@@ -153,7 +154,12 @@ RidgeHistogram histogram_chart(const Metric& metric, const HistogramOptions& opt
   for (std::size_t i = first_of_last(metric, options.limit); i < metric.size(); ++i) {
     HistogramSlice slice;
     slice.label = steps[i];
-    slice.values = values_of(metric.tensor(i));
+    const Tensor logged = metric.tensor(i);
+    if (const auto counted = histogram_in(logged)) {
+      slice.counted = *counted;
+    } else {
+      slice.values = values_of(logged);
+    }
     chart.slices.push_back(std::move(slice));
   }
   return chart;

@@ -42,8 +42,9 @@ struct HistogramOptions {
   std::string title = {};  // left out: the metric's name
   int bins = 40;
 };
-// How the tensor's values are spread at the last steps, each its own values. Throws Error for a
-// metric that is none of tensors.
+// How the tensor's values are spread at the last steps, each its own values; a tensor that is a
+// histogram (viz/histogram_tensor.h) counts as the values it was made of. Throws Error for a metric
+// that is none of tensors.
 RidgeHistogram histogram_chart(const Metric& metric, const HistogramOptions& options = {});
 
 namespace detail {
