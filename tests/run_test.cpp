@@ -19,6 +19,7 @@
 #include "tests/small_disk.h"
 #include "tests/small_mnist.h"
 #include "tests/temp_folder.h"
+#include "viz/history.h"
 
 namespace glassbox::test {
 namespace {
@@ -230,6 +231,32 @@ TEST_CASE("run: a full disk does not stop a training, and nothing is lost") {
   disk.resize("4m");
   check_ok(run_cli({"train", "--resume", run}, own));
   CHECK(read_bytes(run + "/model.safetensors") == place.weights("whole"));
+}
+
+TEST_CASE("run: what is logged, with probes and the model's health") {
+  const Place place;
+  check_ok(run_cli(place.train("run", {"--epochs", "2", "--log-every", "5", "--health", "--probe",
+                                       "**:weights:stats:3"}),
+                   own));
+  const viz::History history(place / "run/history", {.read_only = true});
+  CHECK(history["epoch/test_accuracy"].size() == 2);
+  CHECK(history["loss"].formatted_steps() == Arguments{"0:5", "0:10", "1:5", "1:10"});
+  const auto logs = [&history](const char* ending) {
+    return std::ranges::any_of(
+        history.metrics(), [ending](const std::string& name) { return name.ends_with(ending); });
+  };
+  CHECK(logs(".weight/std"));
+  CHECK(logs("grad_norm"));
+  // Looking changes nothing.
+  check_ok(run_cli(place.train("plain", {"--epochs", "2"}), own));
+  CHECK(place.weights("run") == place.weights("plain"));
+  // A wrong one leaves no run behind.
+  for (const char* probe : {"nowhere:weights", "**:colours"}) {
+    const CliResult wrong = run_cli(place.train("wrong", {"--probe", probe}), own);
+    CHECK(wrong.code == 2);
+    CHECK(wrong.err.find("--probe: ") != std::string::npos);
+    CHECK_FALSE(fs::exists(place / "wrong"));
+  }
 }
 
 TEST_CASE("run: evaluate and predict use the model as it was trained") {

@@ -103,7 +103,9 @@ class Run {
         checkpoints_(folder_.file("checkpoints")),
         training_(training),
         options_(options),
-        log_(model, folder_.file("history"), options.log_every, options.draw) {}
+        log_(model, folder_.file("history"), options) {
+    training_.watch(log_.probes());
+  }
 
   const RunFolder& folder() const { return folder_; }
 
@@ -214,6 +216,10 @@ TrainResult train(layers::ModuleBase& model, TrainOptions options) {
   check(options);
   const Data data = load_data(options, model.usual_inputs());
   check_model(model, options.model_name, data.info);
+  from_user("--probe", [&] {  // before a run folder is made
+    viz::History nowhere;
+    const viz::TrainingProbes probes(model, nowhere, {.probes = options.probes});
+  });
   RunFolder folder = options.resume ? RunFolder::open(options.run)
                                     : RunFolder::make(options.run, options.model_name);
   write_config(folder, options, data.info);

@@ -31,6 +31,8 @@ void visit(Options& o, const F& f) {
   f("workers", o.workers);
   f("checkpoint_every", o.checkpoint_every);
   f("log_every", o.log_every);
+  f("probes", o.probes);
+  f("health", o.health);
 }
 
 }  // namespace

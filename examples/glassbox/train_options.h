@@ -36,6 +36,8 @@ struct TrainOptions {
   int workers = 2;                    // loader threads
   std::int64_t checkpoint_every = 0;  // steps between checkpoints within an epoch; 0: none
   std::int64_t log_every = 100;       // batches between what is logged within an epoch; 0: none
+  std::vector<std::string> probes;    // into the model, see viz/probe.h
+  bool health = false;                // log norms, updates, dead units, and what is not finite
   std::string draw;     // file to draw what is logged into, "-": the terminal; not in config.json
   std::string run;      // folder; empty: the next free runs/MODEL-N
   bool resume = false;  // go on with `run`, whose config.json gave these options

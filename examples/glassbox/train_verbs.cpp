@@ -171,6 +171,11 @@ class TrainVerb {
     add("--log-every", o_.log_every,
         "batches between what is logged into RUN/history (0: epochs alone)")
         ->capture_default_str();
+    add("--probe", o_.probes,
+        "log what goes on in the model, PATH[:WHAT[:AS[:EVERY]]], such as "
+        "features.3:activations:histogram:100; again for another");
+    verb_->add_flag("--health", o_.health,
+                    "log gradient norms, update sizes and dead units; find what is not finite");
     add("--draw", o_.draw,
         "file (.svg .png .pdf .txt) that shows what was logged so far; - is the terminal");
     if (is_demo_) return;

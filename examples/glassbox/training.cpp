@@ -87,14 +87,17 @@ Training::Training(layers::ModuleBase& model, const TrainOptions& options, const
 }
 
 void Training::step_once(const Tensor& inputs, const Tensor& labels) {
+  if (probes_) probes_->begin_step({epochs_done(), now_.batch});
   optimizer_->zero_grad();
   const Tensor outputs = model_.call({inputs}).at(0);
   const Tensor loss = criterion_(outputs, labels);
   const double value = loss.item<double>();
   if (!std::isfinite(value)) stop_not_finite(model_, inputs, value, epochs_done() + 1, step_);
   loss.backward();
+  if (probes_) probes_->after_backward();
   if (options_.clip_norm > 0) optim::clip_grad_norm(parameters_, options_.clip_norm);
   optimizer_->step();
+  if (probes_) probes_->end_step();
   schedule_.after_step();
   if (ema_) ema_->update();
   ++step_;

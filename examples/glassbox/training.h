@@ -10,6 +10,7 @@
 #include "glassbox/recipe.h"
 #include "glassbox/train.h"
 #include "layers/layers.h"
+#include "viz/training_probes.h"
 
 namespace glassbox {
 
@@ -21,6 +22,9 @@ class Training {
   using BeforeStep = std::function<void()>;
   // Called after every step; what it returns says whether to go on.
   using AfterStep = std::function<bool()>;
+  // Told of every step, in its parts; null: nobody. It must outlive the training.
+  void watch(viz::TrainingProbes* probes) { probes_ = probes; }
+
   // Finishes the epoch that has begun, evaluation included; false when it was told to stop. Throws
   // Error for a loss that is not finite.
   bool run_epoch(const AfterStep& after_step, const BeforeStep& before_step = {});
@@ -62,6 +66,7 @@ class Training {
   std::unique_ptr<optim::Optimizer> optimizer_;
   Schedule schedule_;
   std::optional<optim::EMA> ema_;
+  viz::TrainingProbes* probes_ = nullptr;
   Tensors parameters_;
   std::int64_t step_ = 0;
   double last_loss_ = 0, last_accuracy_ = 0;

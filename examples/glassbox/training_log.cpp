@@ -6,6 +6,7 @@
 
 #include "engine/autograd/tape.h"
 #include "engine/ops/shape.h"
+#include "glassbox/usage_error.h"
 #include "layers/conv.h"
 
 namespace glassbox {
@@ -22,17 +23,24 @@ Tensor feature_map_of(const Tensor& output) {
 
 }  // namespace
 
-TrainingLog::TrainingLog(layers::ModuleBase& model, const std::string& folder, std::int64_t every,
-                         const std::string& draw)
-    : model_(model), every_(every) {
+TrainingLog::TrainingLog(layers::ModuleBase& model, const std::string& folder,
+                         const TrainOptions& options)
+    : model_(model), every_(options.log_every) {
   try {
     history_ = std::make_unique<viz::History>(folder);
   } catch (const Error& e) {
     say(std::string("nothing is logged: ") + e.what());
     return;
   }
-  if (draw == "-") canvas_.emplace();
-  if (!draw.empty() && draw != "-") canvas_.emplace(draw);
+  if (options.draw == "-") canvas_.emplace();
+  if (!options.draw.empty() && options.draw != "-") canvas_.emplace(options.draw);
+  if (options.health || !options.probes.empty()) {
+    from_user("--probe", [&] {
+      probes_.emplace(
+          model, *history_,
+          viz::TrainingProbesOptions{.probes = options.probes, .health = options.health});
+    });
+  }
   for (const auto& [path, module] : model.named_modules()) {
     const auto* conv = dynamic_cast<const layers::Conv2d*>(module);
     if (conv == nullptr || path.empty()) continue;

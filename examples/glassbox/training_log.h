@@ -2,7 +2,8 @@
 // at the first of an epoch, the `loss` and the `accuracy` of that batch, the weights of the first
 // convolution (`conv1_weight`) and the second channel of what it made of the batch's first image
 // (`feature_map`); after each epoch its averages as `epoch/...`. Steps are {epoch, batch}, both
-// from 0. Whatever happens to the files, the training goes on: it is said once on stderr.
+// from 0. Beside that, what probes and the watch over the model's health log. Whatever happens to
+// the files, the training goes on: it is said once on stderr.
 #pragma once
 #include <memory>
 #include <optional>
@@ -12,15 +13,15 @@
 #include "layers/module.h"
 #include "viz/canvas.h"
 #include "viz/history.h"
+#include "viz/training_probes.h"
 
 namespace glassbox {
 
 class TrainingLog {
  public:
-  // `draw`: a file that shows the curves, images and histograms at every log, "-" the terminal, or
-  // empty.
-  TrainingLog(layers::ModuleBase& model, const std::string& folder, std::int64_t every,
-              const std::string& draw);
+  // Of the options are read log_every, draw, probes and health. Throws UsageError for a probe that
+  // is none, or of nothing in the model.
+  TrainingLog(layers::ModuleBase& model, const std::string& folder, const TrainOptions& options);
 
   // Before the step on that batch of that epoch, counted from 0.
   void before_step(int epoch, std::int64_t batch);
@@ -30,8 +31,8 @@ class TrainingLog {
   void before_print();
   // Forgets what a training that goes on at this batch will log again.
   void rewind(int epoch, std::int64_t batch);
-  // A metric of this name is a number that is logged.
-  const viz::History* history() const { return history_.get(); }
+  // What is to be told of each step's parts; null where nothing is probed.
+  viz::TrainingProbes* probes() { return probes_ ? &*probes_ : nullptr; }
 
  private:
   bool is_due(std::int64_t batch) const { return every_ > 0 && batch > 0 && batch % every_ == 0; }
@@ -45,6 +46,7 @@ class TrainingLog {
   Tensor conv_weight_;
   std::optional<layers::Capture> conv_output_;  // of the next step, when that is to be logged
   std::optional<viz::Canvas> canvas_;
+  std::optional<viz::TrainingProbes> probes_;
 };
 
 }  // namespace glassbox
