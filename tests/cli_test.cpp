@@ -66,7 +66,8 @@ TEST_CASE("cli: help lists the verbs, and each has help of its own") {
     verbs.push_back(verb);
   }
   CHECK(verbs == std::vector<std::string>{"models", "summary", "diff", "graph", "train", "demo",
-                                          "evaluate", "predict", "devices", "new", "completion"});
+                                          "evaluate", "predict", "plot", "report", "devices", "new",
+                                          "completion"});
   for (const std::string& verb : verbs) {
     CAPTURE(verb);
     const CliResult own = run_cli({verb, "--help"});
@@ -76,6 +77,7 @@ TEST_CASE("cli: help lists the verbs, and each has help of its own") {
     std::vector<std::string> call{verb, "--no-such-option"};
     if (verb == "summary" || verb == "graph") call.push_back("cifar");
     if (verb == "diff") call.insert(call.end(), {"cifar", "mnist"});
+    if (verb == "plot" || verb == "report") call.push_back("run");
     if (verb == "evaluate" || verb == "predict") call.insert(call.end(), {"run", "image"});
     if (verb == "new") call.push_back("mynet");
     if (verb == "completion") call.push_back("bash");
@@ -89,7 +91,8 @@ TEST_CASE("cli: help lists the verbs, and each has help of its own") {
 
 TEST_CASE("cli: no verb and an unknown one end with the verbs that there are") {
   const std::string verbs =
-      "the verbs are models, summary, diff, graph, train, demo, evaluate, predict, devices, new, "
+      "the verbs are models, summary, diff, graph, train, demo, evaluate, predict, plot, report, "
+      "devices, new, "
       "completion";
   check_fails(2, {}, {"subcommand is required", verbs});
   check_fails(2, {"tarin"}, {"tarin", verbs});
@@ -322,7 +325,7 @@ TEST_SUITE("slow") {
     CHECK(result.err.empty());
     CHECK(names_in(folder / "first") == std::vector<std::string>{".lock", "checkpoints",
                                                                  "config.json", "model.safetensors",
-                                                                 "result.json"});
+                                                                 "report.html", "result.json"});
 
     const auto json = nlohmann::json::parse(read_bytes(folder / "first/result.json"));
     CHECK(json["model"] == "cifar");

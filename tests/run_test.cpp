@@ -102,7 +102,7 @@ TEST_CASE("run: the folder says how it was made, and holds checkpoints and weigh
   const Place place;
   check_ok(run_cli(place.train("run"), own));
   CHECK(names_in(place / "run") == Arguments{".lock", "checkpoints", "config.json", "history",
-                                             "model.safetensors", "result.json"});
+                                             "model.safetensors", "report.html", "result.json"});
   CHECK(names_in(place / "run/checkpoints") == Arguments{"step-13", "step-26"});
   const Json config = place.json("run/config.json");
   CHECK(config.at("options").at("lr") == 0.05);

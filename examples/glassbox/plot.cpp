@@ -157,7 +157,6 @@ viz::LineChart RunPlot::chart_of(const std::string& metric) const {
   chart.log_x = request_.log_x;
   chart.log_y = request_.log_y;
   chart.x_label = axis_ == XAxis::epoch ? "epoch" : axis_ == XAxis::time ? "seconds" : "step";
-  chart.whole_x = axis_ == XAxis::step;
   // Fewer points of each line where there are many lines: what is drawn is as wide as before.
   const std::size_t points = std::clamp<std::size_t>(40'000 / runs_.size(), 400, points_of_a_line);
   std::vector<double> per_point;
@@ -172,7 +171,13 @@ viz::LineChart RunPlot::chart_of(const std::string& metric) const {
   if (chart.series.size() > most_bands || request_.group) {
     for (viz::Series& series : chart.series) series.low.clear(), series.high.clear();
   }
+  chart.whole_x = std::all_of(chart.series.begin(), chart.series.end(), [](const auto& series) {
+    return std::all_of(series.x.begin(), series.x.end(),
+                       [](double x) { return x == std::floor(x); });
+  });
   std::sort(per_point.begin(), per_point.end());
+  // Of means the best is none of the metric's; the table has those.
+  if (per_point.back() > 1) chart.best = viz::Best::none;
   chart.smooth = smoothing_of(request_.smooth, per_point[per_point.size() / 2]);
   if (request_.group) group(chart);
   return chart;

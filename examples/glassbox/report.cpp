@@ -60,7 +60,8 @@ void add_cards(ReportPage& page, const ReportSource& source,
 class Report {
  public:
   explicit Report(const ReportSource& source)
-      : source_(source), page_(source.options.model_name + " on " + source.info.note, source.run) {
+      : source_(source),
+        page_(source.options.model_name + " on " + source.info.note, subtitle(source)) {
     for (const auto& [what, why] : source.left_out) page_.left_out(what, why);
   }
 
@@ -113,7 +114,9 @@ class Report {
     std::string text = source.run;
     try {
       const nlohmann::ordered_json config = read_config(source.run);
-      text += " · begun " + config.at("commands").at(0).at("time").get<std::string>();
+      std::string time = config.at("commands").at(0).at("time").get<std::string>();
+      if (time.size() == 20) time = time.substr(0, 10) + " " + time.substr(11, 5) + " UTC";
+      text += " · begun " + time;
     } catch (const std::exception&) {  // the part on the configuration says what is wrong
     }
     return text + fmt::format(" · seed {}", source.options.seed);

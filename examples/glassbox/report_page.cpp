@@ -46,7 +46,7 @@ nav a { text-decoration: none; padding: .15rem 0; }
 figure { margin: 0; min-width: 0; border: 1px solid var(--line); border-radius: 8px; overflow: hidden; background: var(--paper); }
 figure > svg { display: block; width: 100%; height: auto; }
 figure.full { overflow-x: auto; margin: .75rem 0; }
-figure.full > svg { min-width: 34rem; }
+figure.full > svg { min-width: 42rem; }
 figure.own { overflow: auto; margin: .75rem 0; }
 figure.own.tall { max-height: 60rem; }
 figure.own > svg { width: auto; max-width: none; margin: 0 auto; }
@@ -65,17 +65,19 @@ th, td { text-align: left; padding: .28rem .9rem .28rem 0; border-bottom: 1px so
 thead th { color: var(--soft); white-space: nowrap; }
 td.n, th.n { text-align: right; white-space: nowrap; }
 td { overflow-wrap: break-word; max-width: 34rem; }
+.table.whole th, .table.whole td { white-space: nowrap; max-width: none; }
 code, pre { font-family: "Liberation Mono", "DejaVu Sans Mono", Menlo, Consolas, monospace; font-size: .85em; overflow-wrap: anywhere; }
 .warn { border-left: 3px solid var(--warn); padding-left: .75rem; }
 footer { margin-top: 2.5rem; padding-top: .75rem; border-top: 1px solid var(--line); font-size: .8rem; color: var(--soft); }
 @media (max-width: 40rem) { body { padding: 1rem .8rem 2rem; } .cards { grid-template-columns: repeat(2, 1fr); }
   .pictures { grid-template-columns: repeat(auto-fill, minmax(7.2rem, 1fr)); } }
-@media print { @page { margin: 14mm; } body { padding: 0; max-width: none; font-size: 10.5pt; } nav { display: none; }
-  h2 { break-after: avoid; margin-top: 1.5rem; } h3 { break-after: avoid; }
+@media print { @page { margin: 14mm; } body { padding: 0 1px; max-width: none; font-size: 10.5pt; } nav { display: none; }
+  h2 { break-after: avoid; margin-top: 1.5rem; } h3, p.soft { break-after: avoid; }
+  .columns { columns: 2; column-gap: 1.5rem; }
   figure, .cards, tr { break-inside: avoid; } .figures { grid-template-columns: 1fr 1fr; }
   .cards { grid-template-columns: repeat(4, 1fr); }
   figure.full > svg { min-width: 0; max-height: 235mm; }
-  figure.own.tall, figure.own { max-height: none; overflow: hidden; } figure.own > svg { width: auto; max-width: 100%; max-height: 240mm; }
+  figure.own.tall, figure.own { max-height: none; overflow: hidden; } figure.own > svg { width: auto; max-width: 100%; max-height: 215mm; }
   .table { overflow: visible; } td { max-width: none; } }
 )";
 
@@ -226,7 +228,8 @@ Html page_pictures(const std::vector<Html>& all) {
 
 Html page_table(const PageTable& table) {
   std::string text = table.title.empty() ? "" : "<h3>" + xml_escaped(table.title) + "</h3>\n";
-  text += "<div class=table><table>\n";
+  text += std::string("<div class=\"table") +
+          (!table.header.empty() && !table.code ? " whole" : "") + "\"><table>\n";
   const auto attributes = [&](std::size_t column) {
     return std::string(column < table.left ? "" : " class=n");
   };

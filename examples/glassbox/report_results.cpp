@@ -21,7 +21,11 @@ using viz::Metric;
 namespace {
 
 constexpr std::size_t points_of_a_line = 1500;
-constexpr double batch_smoothing = 0.9;
+
+// Of so many points: a mean over about an eighth of them, and over ten at most.
+double batch_smoothing(std::size_t points) {
+  return std::clamp(1 - 8 / static_cast<double>(std::max<std::size_t>(1, points)), 0.0, 0.9);
+}
 
 bool has_number(const History& history, const std::string& name) {
   return history.contains(name) && history[name].kind() == Metric::Kind::number &&
@@ -47,6 +51,7 @@ void add_chart(std::vector<Html>& figures, const History& history, const std::st
   if (chart.series.empty()) return;
   chart.whole_x = title.find("epochs") != title.npos || title == "learning rate" ||
                   title == "images per second";
+  if (per_point > 1) chart.best = viz::Best::none;  // of means it is none of the metric's
   chart.smooth = smooth > 0 ? smoothing_of(smooth, per_point) : 0;
   chart.x_label = epochs ? "epoch" : "step";
   figures.push_back(page_figure(chart));
@@ -70,8 +75,12 @@ constexpr const char* shown_metrics[] = {"loss",
 
 void add_curves(ReportPage& page, const History& history) {
   std::vector<Html> figures;
-  add_chart(figures, history, "loss of batches", {{"loss", "loss"}}, batch_smoothing);
-  add_chart(figures, history, "accuracy of batches", {{"accuracy", "accuracy"}}, batch_smoothing);
+  double smooth = 0;
+  for (const char* name : {"loss", "accuracy"}) {
+    if (!has_number(history, name)) continue;
+    smooth = batch_smoothing(history[name].size());
+    add_chart(figures, history, std::string(name) + " of batches", {{name, name}}, smooth);
+  }
   add_chart(figures, history, "accuracy of epochs",
             {{"epoch/train_accuracy", "training"}, {"epoch/test_accuracy", "test"}});
   add_chart(figures, history, "loss of epochs", {{"epoch/loss", "training loss"}});
@@ -82,11 +91,11 @@ void add_curves(ReportPage& page, const History& history) {
               {{"epoch/images_per_second", "images per second"}});
   if (figures.empty()) throw NothingToShow("the history has none of the usual metrics");
   page.begin("curves", "Curves");
-  if (has_number(history, "loss") || has_number(history, "accuracy")) {
+  if (smooth > 0) {
     page.paragraph(fmt::format(
-        "Of batches the bold line is a running mean (weight {} of the past); what it was made of "
-        "is behind it.",
-        batch_smoothing));
+        "Of batches the bold line is a running mean (weight {:.2g} of the past); what it was made "
+        "of is behind it.",
+        smooth));
   }
   page.figures(figures);
 }

@@ -172,6 +172,12 @@ Curve over_time(const History& history, const Metric& metric, std::size_t points
     curve.series.low.push_back(count > 0 ? low : NAN);
     curve.series.high.push_back(count > 0 ? high : NAN);
   }
+  if (each > 1) {
+    curve.series.x.push_back(times.back() - start);
+    curve.series.y.push_back(values.back());
+    curve.series.low.push_back(curve.series.low.back());
+    curve.series.high.push_back(curve.series.high.back());
+  }
   return curve;
 }
 
@@ -200,6 +206,13 @@ Curve curve_of(const History& history, const Metric& metric, XAxis axis, std::si
     if (is_each) continue;
     curve.series.low.push_back(bucket.min);
     curve.series.high.push_back(bucket.max);
+  }
+  if (!is_each) {  // the line ends where the metric does, not at a mean
+    const viz::Bucket& last = buckets.back();
+    curve.series.x.push_back(std::round((last.x_last * scale + shift) * 1e9) / 1e9);
+    curve.series.y.push_back(metric.last());
+    curve.series.low.push_back(last.min);
+    curve.series.high.push_back(last.max);
   }
   // A bucket's mean is over what is finite; of a single point that is not, nothing is left.
   if (is_each && std::any_of(buckets.begin(), buckets.end(),
