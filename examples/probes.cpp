@@ -4,6 +4,7 @@
 // no line in the model. docs/probes.md explains it.
 #include <glassbox/glassbox.h>
 
+#include <cmath>
 #include <iostream>
 #include <string>
 
