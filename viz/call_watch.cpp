@@ -52,7 +52,7 @@ bool CallWatch::finite(const Tensors& tensors) {
 void CallWatch::on_leave(ModuleBase& module, const std::string& path, const Tensors& in,
                          const Tensors& out) {
   // Evaluations, of averaged weights or not, are no part of a step.
-  if (!grad_enabled() || !model_.is_training()) return;
+  if (!options_.every_pass && (!grad_enabled() || !model_.is_training())) return;
   const int index = static_cast<int>(calls_.size());
   WatchedCall& call = calls_.emplace_back();
   call.module = &module;

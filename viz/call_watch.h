@@ -46,8 +46,9 @@ class CallWatch : public std::enable_shared_from_this<CallWatch> {
   // for a replay.
   struct Options {
     bool checks = true, keep = false;
-    OnFound on_found;  // at once in a forward pass; at after_backward else
-    OnCall on_call;    // as a call ends
+    bool every_pass = false;  // also those without gradients and in eval mode
+    OnFound on_found;         // at once in a forward pass; at after_backward else
+    OnCall on_call;           // as a call ends
   };
   void begin(Options options);
   void after_backward();

@@ -60,6 +60,50 @@ std::string counts(const Tensor& t) {
   return cat(n.nan, " NaN and ", n.inf, " infinities among ", t.numel(), " values");
 }
 
+std::string list(const Tensors& tensors) {
+  std::string text;
+  for (const Tensor& t : tensors) {
+    if (count_non_finite(t).any()) text += (text.empty() ? "" : ", ") + counts(t);
+  }
+  return text;
+}
+
+std::string describe(const detail::CallWatch::Found& found, const NonFinite& n) {
+  std::string who = n.type + (n.path.empty() ? "" : " at " + n.path);
+  if (n.call > 1) who += cat(" (call ", n.call, ")");
+  switch (found.in) {
+    case NonFiniteIn::input:
+      return cat("what ", who, " is given is not finite: ", list(found.inputs));
+    case NonFiniteIn::loss:
+      return cat("the gradient that comes into ", who,
+                 " is not finite, so it was made by what follows, the loss");
+    case NonFiniteIn::gradient:
+      return cat("the first gradient that is not finite is made by ", who,
+                 found.between ? ", between its modules" : "");
+    case NonFiniteIn::activation:
+      break;
+  }
+  std::string text = cat("the first value that is not finite is made by ", who);
+  if (found.between) text += ", between its modules";
+  if (const std::string outputs = list(found.outputs); !outputs.empty())
+    text += ", whose output has " + outputs;
+  found.call->module->visit_tensors([&](std::string_view name, Tensor& tensor, bool) {
+    if (count_non_finite(tensor).any()) text += cat(" (its ", name, " is not finite)");
+  });
+  return text;
+}
+
+NonFinite non_finite(const detail::CallWatch::Found& found, const Step& step) {
+  NonFinite n;
+  n.step = step;
+  n.in = found.in;
+  n.path = found.call->path;
+  n.type = found.call->module->type_name();
+  n.call = found.call->number + 1;
+  n.text = describe(found, n);
+  return n;
+}
+
 }  // namespace
 
 struct Health::State {
@@ -230,52 +274,13 @@ struct Health::State {
 
   void on_found(const detail::CallWatch::Found& found) {
     if (first) return;
-    const detail::WatchedCall& call = *found.call;
-    NonFinite n;
-    n.step = step;
-    n.in = found.in;
-    n.path = call.path;
-    n.type = call.module->type_name();
-    n.call = call.number + 1;
-    n.text = describe(found, n);
+    NonFinite n = non_finite(found, step);
     if (!options.folder.empty()) save(found, n);
     first = n;
     HealthWarning warning{Kind::not_finite, step, label_of(model, n.path), n.text};
     if (!n.file.empty()) warning.text += cat("; saved for a replay in ", n.file);
     say(warning);
     if (options.on_non_finite) options.on_non_finite(n);
-  }
-
-  std::string describe(const detail::CallWatch::Found& found, const NonFinite& n) const {
-    std::string who = n.type + (n.path.empty() ? "" : " at " + n.path);
-    if (n.call > 1) who += cat(" (call ", n.call, ")");
-    switch (found.in) {
-      case NonFiniteIn::input:
-        return cat("what ", who, " is given is not finite: ", list(found.inputs));
-      case NonFiniteIn::loss:
-        return cat("the gradient that comes into ", who,
-                   " is not finite, so it was made by what follows, the loss");
-      case NonFiniteIn::gradient:
-        return cat("the first gradient that is not finite is made by ", who,
-                   found.between ? ", between its modules" : "");
-      case NonFiniteIn::activation:
-        break;
-    }
-    std::string text = cat("the first value that is not finite is made by ", who);
-    if (found.between) text += ", between its modules";
-    if (const std::string outputs = list(found.outputs); !outputs.empty())
-      text += ", whose output has " + outputs;
-    found.call->module->visit_tensors([&](std::string_view name, Tensor& tensor, bool) {
-      if (count_non_finite(tensor).any()) text += cat(" (its ", name, " is not finite)");
-    });
-    return text;
-  }
-  static std::string list(const Tensors& tensors) {
-    std::string text;
-    for (const Tensor& t : tensors) {
-      if (count_non_finite(t).any()) text += (text.empty() ? "" : ", ") + counts(t);
-    }
-    return text;
   }
 
   void save(const detail::CallWatch::Found& found, NonFinite& n) const {
@@ -358,6 +363,21 @@ const std::vector<layers::Named<double>>& Health::numbers() const { return state
 const std::vector<HealthWarning>& Health::warnings() const { return state_->warnings; }
 const NonFinite* Health::first_non_finite() const {
   return state_->first ? &*state_->first : nullptr;
+}
+
+std::optional<NonFinite> find_non_finite(ModuleBase& model, const Tensors& inputs) {
+  const NoGrad no_grad;
+  std::optional<NonFinite> result;
+  const auto watch = std::make_shared<detail::CallWatch>(model);
+  detail::CallWatch::Options options;
+  options.every_pass = true;
+  options.on_found = [&result](const detail::CallWatch::Found& found) {
+    result = non_finite(found, {});
+  };
+  watch->begin(std::move(options));
+  model.call(inputs);
+  watch->end();
+  return result;
 }
 
 }  // namespace glassbox::viz

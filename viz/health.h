@@ -41,6 +41,7 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -106,5 +107,9 @@ class Health {
   struct State;
   std::shared_ptr<State> state_;
 };
+
+// Calls the model once, without a tape, and says where the first value that is not finite comes
+// from; nothing where all outputs are finite. Of `inputs` as Module::call takes them.
+std::optional<NonFinite> find_non_finite(layers::ModuleBase& model, const Tensors& inputs);
 
 }  // namespace glassbox::viz
