@@ -2,6 +2,7 @@
 """Compiles and runs the code blocks of a Markdown file against a build tree.
 
     run_readme.py [README.md [build/release]]
+    run_readme.py --same README.md README.zh.md
 
 A ```cpp block with `int main` is compiled, linked and run; "```cpp no-run" is only compiled. A
 block "```sh run" is run by sh. Everything runs in a temporary folder that looks like the repository
@@ -10,6 +11,8 @@ block "```sh run" is run by sh. Everything runs in a temporary folder that looks
 "```cpp examples/NAME.cpp": these lines stand in that file, which the build compiles; they may be
 wrapped otherwise and have other comments, and "// ..." stands for lines left out. "```text output":
 the run before printed these lines, in this order; "..." stands for lines left out.
+
+--same runs nothing: it says whether a translation has the code of its original, comments apart.
 """
 
 import pathlib
@@ -88,7 +91,25 @@ def compared(words, code, output):
     return None
 
 
+def same(original, translation):
+    """Whether two pages have the same blocks."""
+    def code_of(page):
+        return [(words, bare(code) if words[:1] == ["cpp"] else re.sub(r"#.*", "", code))
+                for _, words, code in blocks(pathlib.Path(page).read_text())]
+
+    pages = code_of(original), code_of(translation)
+    equal = sum(a == b for a, b in zip(*pages))
+    for number, (a, b) in enumerate(zip(*pages), 1):
+        if a != b:
+            print(f"block {number} of {translation} is not that of {original}")
+    failed = max(map(len, pages)) - equal
+    print(f"{equal} blocks passed, {failed} failed")
+    return 1 if failed else 0
+
+
 def main():
+    if sys.argv[1:2] == ["--same"]:
+        return same(*sys.argv[2:])
     page = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else ROOT / "README.md")
     build = pathlib.Path(sys.argv[2] if len(sys.argv) > 2 else ROOT / "build/release").resolve()
     passed = failed = 0
