@@ -15,27 +15,41 @@ int main(int argc, char** argv) {
   // Only looked at: no parameter takes memory.
   const DeviceScope meta(Device::meta());
 
+  // VGG16, without BatchNorm
   models::VGG vgg16({.depth = 16});
+
+  // A notebook with a C++ kernel renders the diagram by itself
   viz::build_graph(vgg16, {{3, 224, 224}}).save(folder + "vgg16.svg");
 
-  // Rather than the default transforms, ones that group the nodes of bottleneck blocks.
+  models::ResNet model({.depth = 152});
+
+  // Rather than using the default transforms, build custom ones to group
+  // nodes of residual and bottleneck blocks.
   const std::vector<viz::Transform> transforms = {
+      // Fold Conv, BN, RELU layers into one
       viz::Fold("Conv > BatchNorm > Relu", "ConvBnRelu"),
+      // Fold Conv, BN layers together
       viz::Fold("Conv > BatchNorm", "ConvBn"),
+      // Fold bottleneck blocks
       viz::Fold(R"(
         ((ConvBnRelu > ConvBnRelu > ConvBn) | ConvBn) > Add > Relu
         )",
                 "BottleneckBlock", "Bottleneck Block"),
+      // Fold residual blocks
       viz::Fold("ConvBnRelu > ConvBnRelu > ConvBn > Add > Relu", "ResBlock", "Residual Block"),
+      // Fold repeated blocks
       viz::FoldDuplicates(),
   };
-  models::ResNet resnet152({.depth = 152});
-  const viz::Diagram diagram = viz::build_graph(resnet152, {{3, 224, 224}}, transforms);
-  diagram.save(folder + "resnet152");  // a PDF, where librsvg is installed
-  viz::save(diagram, folder + "resnet152_dark.svg", {.theme = viz::theme_named("dark")});
+
+  // Build the graph using the transforms above
+  const viz::Diagram resnet152 = viz::build_graph(model, {{3, 224, 224}}, transforms);
+
+  resnet152.save(folder + "resnet152");  // a PDF, where librsvg is installed
+  resnet152.save(folder + "resnet152.svg");
+  viz::save(resnet152, folder + "resnet152_dark.svg", {.theme = viz::theme_named("dark")});
 
   models::CifarModel cifar;
   viz::build_graph(cifar, {{3, 32, 32}}).save(folder + "cifar.html");
 
-  std::cout << viz::to_text(diagram);
+  std::cout << viz::to_text(resnet152);
 }

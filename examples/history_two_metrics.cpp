@@ -1,4 +1,4 @@
-// The article's first loop: two metrics of a training that is made up, drawn while it runs.
+// A training that is made up, and two metrics of it drawn while it runs.
 //   history_two_metrics [FILE.svg]      on a terminal it is drawn there too
 #include <glassbox/glassbox.h>
 
@@ -9,7 +9,8 @@ using namespace glassbox;
 
 int main(int argc, char** argv) {
   viz::History history;
-  viz::Canvas canvas({.path = argc > 1 ? argv[1] : ""});
+  viz::Canvas canvas(
+      {.path = argc > 1 ? argv[1] : "two_metrics.svg", .theme = viz::ThemeMode::automatic});
 
   std::mt19937 random(1);
   std::uniform_real_distribution<double> uniform(-0.09, 0.1);
@@ -22,6 +23,7 @@ int main(int argc, char** argv) {
       canvas.draw_plot({history["loss"], history["accuracy"]});
     }
   }
+  canvas.wait();
   history.progress();
   history.summary();
 }

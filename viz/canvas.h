@@ -25,6 +25,7 @@
 //     }
 //   };
 #pragma once
+#include <concepts>
 #include <cstdint>
 #include <cstdio>
 #include <functional>
@@ -56,8 +57,9 @@ class Canvas {
  public:
   // Throws Error for a path whose ending is unknown.
   explicit Canvas(CanvasOptions options = {});
-  explicit Canvas(const std::string& path) : Canvas(CanvasOptions{.path = path}) {}
-  explicit Canvas(const char* path) : Canvas(std::string(path)) {}
+  // A template, so that {.path = ...} can only be options.
+  template <std::convertible_to<std::string> T>
+  explicit Canvas(const T& path) : Canvas(CanvasOptions{.path = path}) {}
   Canvas(const Canvas&) = delete;
   Canvas& operator=(const Canvas&) = delete;
   virtual ~Canvas();  // draws the last frame, if it waits

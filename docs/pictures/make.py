@@ -1,5 +1,7 @@
 #!/usr/bin/env python3
-"""Makes the pictures of the docs from a build: docs/pictures/make.py [build/release]
+"""Makes the pictures of the docs from a build:
+
+    docs/pictures/make.py [build/release [summary] [graphs] [article]]
 
 Needs Chromium, and the examples built. A terminal's output is shown as a page first, with its
 colours.
@@ -7,6 +9,7 @@ colours.
 import html
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -42,24 +45,55 @@ def terminal(folder, picture, command, *arguments):
     shoot(page, picture, int(7.83 * max(map(len, lines))) + 40, int(17.16 * len(lines)) + 30)
 
 
-def main():
-    with tempfile.TemporaryDirectory() as name:
-        folder = pathlib.Path(name)
-        columns = "output,params,macs,saved,receptive-field,connected-to"
-        terminal(folder, "summary_terminal.png", f"glassbox summary resnet18 --depth 2 --columns {columns}",
-                 "summary", "resnet18", "--depth", "2", "--columns", columns, "--color", "always")
-        page = folder / "page.html"
-        page.write_text(output_of("summary", "resnet18", "--format", "html").replace(
-            "</body>", "<script>document.getElementById('r6').click()</script></body>"))
-        shoot(page, "summary_page.png", 1240, 720)
+def run(folder, program, *arguments):
+    subprocess.run([str(BUILD / "bin" / program), *map(str, arguments)], cwd=folder, check=True,
+                   stdout=subprocess.DEVNULL)
+
+
+def keep(source, picture):
+    shutil.copyfile(source, HERE / picture)
+    print("wrote", HERE / picture)
+
+
+def article(folder):
+    """What docs/from-the-article.md shows, by its programs."""
+    run(folder, "graph")
+    run(folder, "history_two_runs")
+    run(folder, "my_canvas")
+    run(folder, "cifar_history", "cifar_history.svg", 4, 60)
+    for picture in ("vgg16", "resnet152", "resnet152_dark", "two_runs", "my_canvas", "cifar_history",
+                    "cifar_graph", "cifar_features"):
+        keep(folder / f"{picture}.svg", f"article_{picture}.svg")
+    for picture, model in (("vgg16_dark", "vgg16"), ("cifar_graph_dark", "cifar")):
+        run(folder, "glassbox", "graph", model, "--theme", "dark", "-o", folder / "dark.svg")
+        keep(folder / "dark.svg", f"article_{picture}.svg")
+
+
+def summary(folder):
+    columns = "output,params,macs,saved,receptive-field,connected-to"
+    terminal(folder, "summary_terminal.png", f"glassbox summary resnet18 --depth 2 --columns {columns}",
+             "summary", "resnet18", "--depth", "2", "--columns", columns, "--color", "always")
+    page = folder / "page.html"
+    page.write_text(output_of("summary", "resnet18", "--format", "html").replace(
+        "</body>", "<script>document.getElementById('r6').click()</script></body>"))
+    shoot(page, "summary_page.png", 1240, 720)
+
+
+def graphs(folder):
     for picture, *arguments in [("graph_cifar.svg", "graph", "cifar"),
                                 ("graph_diff.svg", "diff", "--graph", "vgg11", "vgg11_bn", "--no-transforms",
                                  "--direction", "LR")]:
         subprocess.run([GLASSBOX, *arguments, "-o", str(HERE / picture)], stdout=subprocess.DEVNULL)
         print("wrote", HERE / picture)
-    subprocess.run([str(BUILD / "bin/backpropagation"), str(HERE / "graph_neuron.svg")], check=True,
-                   stdout=subprocess.DEVNULL)
+    run(folder, "backpropagation", HERE / "graph_neuron.svg")
     print("wrote", HERE / "graph_neuron.svg")
+
+
+def main():
+    parts = {"summary": summary, "graphs": graphs, "article": article}
+    for name in sys.argv[2:] or parts:
+        with tempfile.TemporaryDirectory() as folder:
+            parts[name](pathlib.Path(folder))
 
 
 main()
