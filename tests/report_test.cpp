@@ -242,7 +242,7 @@ ReportSource source_of(const std::string& run, std::size_t classes) {
   for (std::int64_t c = 0; c < n; ++c) {
     Tensor outputs = zeros({c + 2, static_cast<std::int64_t>(classes)});
     for (std::int64_t i = 0; i < c + 2; ++i)
-      outputs.data<float>()[static_cast<std::size_t>(
+      outputs.mutable_data<float>()[static_cast<std::size_t>(
           i * static_cast<std::int64_t>(classes) +
           (i == 0 ? c : std::max<std::int64_t>(0, c - 1)))] = 5;
     evaluator.add(outputs, full({c + 2}, c, DType::i64), arange(c + 2));

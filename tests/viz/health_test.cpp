@@ -78,7 +78,9 @@ TEST_CASE("health: norms, updates and dead units are what a plain loop says") {
                           0.1);  // an update of something else than the gradient
     optimizer.step();
     health.end_step();
-    for (const auto& [name, w] : before) {
+    for (const auto& entry : before) {
+      const std::string& name = entry.first;
+      const std::vector<double>& w = entry.second;
       CAPTURE(name);
       Tensor p;
       for (const auto& [n, tensor] : model.named_parameters())
