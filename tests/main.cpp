@@ -35,8 +35,9 @@ void glassbox::test::skip(const std::string& reason) {
 #endif
 #endif
 #ifdef GLASSBOX_LEAKS_ARE_FOUND
-// librsvg's fonts come from fontconfig, which keeps its tables until the process ends.
-extern "C" const char* __lsan_default_suppressions() { return "leak:libfontconfig\n"; }
+// librsvg's fonts come from fontconfig, which keeps its tables until the process ends; clang's
+// OpenMP keeps what it made for threads that have ended.
+extern "C" const char* __lsan_default_suppressions() { return "leak:libfontconfig\nleak:libomp\n"; }
 #endif
 
 int main(int argc, char** argv) {

@@ -189,8 +189,10 @@ void run(const ops::LstmGrad& op, cpu::Context& ctx, Ins in, Outs out) {
     // Each step's h before it: y one step earlier, and h0 for the first.
     T* const dw_hh = out_ptr<T>(out[4]);
     const std::int64_t later = std::max<std::int64_t>(0, s.t - 1) * s.n;
-    const T* const d_later = dsums + (s.reverse ? 0 : s.n * wide);
-    const T* const y_before = y + (s.reverse ? s.state() : 0);
+    // Of nothing there may be no memory to point into.
+    const bool shifts = later > 0;
+    const T* const d_later = dsums + (shifts && !s.reverse ? s.n * wide : 0);
+    const T* const y_before = y + (shifts && s.reverse ? s.state() : 0);
     multiply<T>(ctx, {d_later, wide, true}, {y_before, s.h}, nullptr, dw_hh, wide, s.h, later);
     if (h0 && s.t > 0) {
       const T* const first = dsums + s.time(0) * s.n * wide;

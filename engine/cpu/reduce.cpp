@@ -129,9 +129,10 @@ void sum_piece(const Pieces& p, const T* x, std::int64_t group, std::int64_t b, 
                const double* shift, double* total) {
   const std::int64_t width = p.outputs(group);
   const std::int64_t begin = b * p.block, end = std::min(p.r.count, begin + p.block);
-  const T* const first = x + Reduction::offset(p.r.kept_size, p.r.kept_step, p.first(group));
   *total = 0;  // Why apart: for one output the call would cost as much as a short sum.
   if (width > 1) std::fill_n(total + 1, width - 1, 0.0);
+  if (begin >= end) return;  // of nothing: x may be null
+  const T* const first = x + Reduction::offset(p.r.kept_size, p.r.kept_step, p.first(group));
   for_runs(p.r, first, begin, end, [&](const T* run, std::int64_t n, std::int64_t step) {
     if (!p.across) {
       const double s = shift ? *shift : 0;
