@@ -19,7 +19,10 @@ namespace glassbox::layers {
 struct ModuleBase::Hooks {
   std::vector<std::weak_ptr<ForwardHook>> forward;
   std::vector<std::weak_ptr<BackwardHook>> backward;
-  int living = 0;  // of both: a module whose hooks are all gone is not watched any more
+  // Of both: a module whose hooks are all gone is not watched any more. Apart, since the handles of
+  // hooks may outlive the module, and must not hold what holds them.
+  std::shared_ptr<int> living = std::make_shared<int>(0);
+  bool any() const { return *living > 0; }
 };
 
 namespace {
@@ -292,13 +295,13 @@ std::shared_ptr<ModuleBase> ModuleBase::clone_to(Device device) {
 ModuleBase::Call::Call(ModuleBase& module)
     : module_(module),
       scope_(module),
-      watched_((module.hooks_ && module.hooks_->living > 0) || current_recorder()) {}
+      watched_((module.hooks_ && module.hooks_->any()) || current_recorder()) {}
 
 void ModuleBase::Call::enter(Tensors inputs) {
   entered_ = true;
   if (Recorder* recorder = current_recorder()) recorder->on_enter(module_, inputs);
   // Why only for hooks: a forward that gives its input up early shall free it, watched or not.
-  hooked_ = module_.hooks_ && module_.hooks_->living > 0;
+  hooked_ = module_.hooks_ && module_.hooks_->any();
   if (hooked_) inputs_ = std::move(inputs);
 }
 
@@ -330,16 +333,15 @@ ModuleBase::Call::~Call() {
 }
 
 namespace {
-// Why `owner`: the count must outlive a module that ends before the handles of its hooks.
-template <class Hooks, class Hook>
-HookHandle install(const std::shared_ptr<Hooks>& owner, std::vector<std::weak_ptr<Hook>>& hooks,
+template <class Hook>
+HookHandle install(const std::shared_ptr<int>& living, std::vector<std::weak_ptr<Hook>>& hooks,
                    Hook hook) {
   std::erase_if(hooks, [](const auto& weak) { return weak.expired(); });
-  auto held = std::shared_ptr<Hook>(new Hook(std::move(hook)), [owner](Hook* mine) {
-    --owner->living;
+  auto held = std::shared_ptr<Hook>(new Hook(std::move(hook)), [living](Hook* mine) {
+    --*living;
     delete mine;
   });
-  ++owner->living;
+  ++*living;
   hooks.push_back(held);
   return HookHandle(std::move(held));
 }
@@ -347,12 +349,12 @@ HookHandle install(const std::shared_ptr<Hooks>& owner, std::vector<std::weak_pt
 
 HookHandle ModuleBase::on_forward(ForwardHook hook) {
   if (!hooks_) hooks_ = std::make_shared<Hooks>();
-  return install(hooks_, hooks_->forward, std::move(hook));
+  return install(hooks_->living, hooks_->forward, std::move(hook));
 }
 
 HookHandle ModuleBase::on_backward(BackwardHook hook) {
   if (!hooks_) hooks_ = std::make_shared<Hooks>();
-  return install(hooks_, hooks_->backward, std::move(hook));
+  return install(hooks_->living, hooks_->backward, std::move(hook));
 }
 
 Capture::Capture(ModuleBase& root, std::string_view path) : state_(std::make_shared<State>()) {

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cmath>
+#include <cstdio>
 
 #include "engine/engine.h"
 #include "engine/optim/clip.h"
@@ -86,18 +87,28 @@ Training::Training(layers::ModuleBase& model, const TrainOptions& options, const
   if (options.ema > 0) ema_.emplace(model, optim::EMAOptions{.decay = options.ema});
 }
 
+void Training::look(const std::function<void(viz::TrainingProbes&)>& at) {
+  if (!probes_) return;
+  try {
+    at(*probes_);
+  } catch (const Error& e) {
+    std::fprintf(stderr, "glassbox: nothing more is probed: %s\n", e.what());
+    probes_ = nullptr;
+  }
+}
+
 void Training::step_once(const Tensor& inputs, const Tensor& labels) {
-  if (probes_) probes_->begin_step({epochs_done(), now_.batch});
+  look([this](viz::TrainingProbes& p) { p.begin_step({epochs_done(), now_.batch}); });
   optimizer_->zero_grad();
   const Tensor outputs = model_.call({inputs}).at(0);
   const Tensor loss = criterion_(outputs, labels);
   const double value = loss.item<double>();
   if (!std::isfinite(value)) stop_not_finite(model_, inputs, value, epochs_done() + 1, step_);
   loss.backward();
-  if (probes_) probes_->after_backward();
+  look([](viz::TrainingProbes& p) { p.after_backward(); });
   if (options_.clip_norm > 0) optim::clip_grad_norm(parameters_, options_.clip_norm);
   optimizer_->step();
-  if (probes_) probes_->end_step();
+  look([](viz::TrainingProbes& p) { p.end_step(); });
   schedule_.after_step();
   if (ema_) ema_->update();
   ++step_;

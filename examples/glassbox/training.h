@@ -53,6 +53,8 @@ class Training {
     double loss_sum = 0, seconds = 0;
   };
   void step_once(const Tensor& inputs, const Tensor& labels);
+  // What probes refuse never stops a training.
+  void look(const std::function<void(viz::TrainingProbes&)>& at);
   EpochResult finish_epoch();
   double test_accuracy();
   io::NamedTensors training_state();

@@ -36,9 +36,10 @@ TrainingLog::TrainingLog(layers::ModuleBase& model, const std::string& folder,
   if (!options.draw.empty() && options.draw != "-") canvas_.emplace(options.draw);
   if (options.health || !options.probes.empty()) {
     from_user("--probe", [&] {
-      probes_.emplace(
-          model, *history_,
-          viz::TrainingProbesOptions{.probes = options.probes, .health = options.health});
+      probes_.emplace(model, *history_,
+                      viz::TrainingProbesOptions{.probes = options.probes,
+                                                 .health = options.health,
+                                                 .health_options = {.folder = folder}});
     });
   }
   for (const auto& [path, module] : model.named_modules()) {
@@ -93,16 +94,17 @@ void TrainingLog::rewind(int epoch, std::int64_t batch) {
 }
 
 void TrainingLog::log(const viz::Step& step, std::span<const viz::NamedValue> values) {
+  if (stopped_) return;
   try {
     history_->log(step, values);
   } catch (const Error& e) {
     say(std::string("nothing more is logged: ") + e.what());
-    history_.reset();
+    stopped_ = true;
   }
 }
 
 void TrainingLog::draw() {
-  if (!canvas_ || !history_) return;
+  if (!canvas_ || !history_ || stopped_) return;
   try {
     const auto frame = canvas_->frame();
     canvas_->draw_summary(*history_);

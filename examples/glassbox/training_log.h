@@ -42,6 +42,7 @@ class TrainingLog {
   layers::ModuleBase& model_;
   const std::int64_t every_;
   std::unique_ptr<viz::History> history_;  // null where it could not be made
+  bool stopped_ = false;                   // it refused something; probes still hold it
   std::string conv_;                       // path of the first convolution; "" where there is none
   Tensor conv_weight_;
   std::optional<layers::Capture> conv_output_;  // of the next step, when that is to be logged

@@ -158,6 +158,8 @@ std::vector<Call> calls() {
 
 void tolerances(Sample& s) {
   s.tolerance_f32 = 1e-4;  // scores up to 10: e^score multiplies their rounding
+  // What is added to a whole row changes nothing: its gradient is 0, and rounding all there is.
+  if (s.label == "added mask of rows") s.tolerance_f32 = 1e-3;
   s.tolerance_f64 = 1e-11;
   s.gradcheck_tolerance = 1e-6;
 }
