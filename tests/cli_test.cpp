@@ -323,9 +323,9 @@ TEST_SUITE("slow") {
     const CliResult result = train("first", {"--threads", "1", "--seed", "3"});
     CHECK(result.code == 0);
     CHECK(result.err.empty());
-    CHECK(names_in(folder / "first") == std::vector<std::string>{".lock", "checkpoints",
-                                                                 "config.json", "model.safetensors",
-                                                                 "report.html", "result.json"});
+    CHECK(names_in(folder / "first") ==
+          std::vector<std::string>{".lock", "checkpoints", "config.json", "history",
+                                   "model.safetensors", "report.html", "result.json"});
 
     const auto json = nlohmann::json::parse(read_bytes(folder / "first/result.json"));
     CHECK(json["model"] == "cifar");
