@@ -85,11 +85,11 @@ TEST_CASE("plot: without a file it draws in the terminal, with a table below") {
   const std::size_t table = result.out.find("metric    run");
   REQUIRE(table != std::string::npos);
   CHECK(result.out.substr(table) ==
-        "metric    run  last  min  max  points  last step\n"
-        "loss      one   0.2  0.2    1       5          4\n"
-        "loss      two  1.25 1.25    2       4          3\n"
-        "accuracy  one   0.8    0  0.8       5          4\n"
-        "accuracy  two -0.25   -1 -0.25       4          3\n");
+        "metric    run   last   min    max  points  last step\n"
+        "loss      one    0.2   0.2      1       5          4\n"
+        "loss      two   1.25  1.25      2       4          3\n"
+        "accuracy  one    0.8     0    0.8       5          4\n"
+        "accuracy  two  −0.25    −1  −0.25       4          3\n");
   CHECK(run_cli({"plot", folder / "one", "--color", "always"}).out.find("\x1b[") !=
         std::string::npos);
 }

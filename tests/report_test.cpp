@@ -60,7 +60,7 @@ struct Place {
                   const char* model = "reported") const {
     Arguments all{"train",        "--model",    model,      "--data",      folder / "data",
                   "--run",        folder / run, "--epochs", "2",           "--lr",
-                  "0.05",         "--threads",  "1",        "--log-every", "2",
+                  "0.002",        "--threads",  "1",        "--log-every", "2",
                   "--batch-size", "16"};
     all.insert(all.end(), more.begin(), more.end());
     return run_cli(all, own);

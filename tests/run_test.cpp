@@ -215,7 +215,7 @@ TEST_CASE("run: a full disk does not stop a training, and nothing is lost") {
   const Place place;
   check_ok(run_cli(place.train("whole", {"--epochs", "3"}), own));
   // Room for two epochs' checkpoints and the history, not for the third's.
-  disk.resize("192k");
+  disk.resize("240k");
   Arguments arguments = place.train("unused", {"--epochs", "3"});
   const std::string run = disk / "run";
   *(std::find(arguments.begin(), arguments.end(), "--run") + 1) = run;
