@@ -292,8 +292,7 @@ TEST_CASE("cli: a loss that is not finite stops, names step and module, and leav
   CHECK(lines_of(result.err).size() == 1);
   CHECK(result.err.starts_with("glassbox: train: the loss is "));
   CHECK(result.err.find(" at epoch 1, step ") != std::string::npos);
-  CHECK(result.err.find("the first value that is not finite is made by ") !=
-        std::string::npos);
+  CHECK(result.err.find("the first value that is not finite is made by ") != std::string::npos);
   CHECK(result.err.find("a smaller --lr may help") != std::string::npos);
   CHECK(names_in(folder / "run") == std::vector<std::string>{".lock", "config.json", "history"});
 }

@@ -254,8 +254,7 @@ void History::progress() const { std::cout << progress_text() << std::endl; }
 
 std::string History::summary_text() const {
   const std::optional<Step> last = step();
-  return cat("Last Step: ", last ? format_step(*last) : "none",
-             "\nTraining Time: ", time_text());
+  return cat("Last Step: ", last ? format_step(*last) : "none", "\nTraining Time: ", time_text());
 }
 void History::summary() const { std::cout << summary_text() << std::endl; }
 
