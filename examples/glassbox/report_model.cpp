@@ -196,6 +196,7 @@ using Json = nlohmann::ordered_json;
 std::string text_of(const Json& value) {
   if (value.is_string()) return value.get<std::string>();
   if (value.is_boolean()) return value.get<bool>() ? "yes" : "no";
+  if (value.is_number_float()) return fmt::format("{:.6g}", value.get<double>());
   if (!value.is_array()) return value.dump();
   constexpr std::size_t most = 20;
   std::string text;
