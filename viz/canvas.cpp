@@ -311,7 +311,7 @@ void Canvas::draw_summary(const History& history, const std::string& title) {
   const auto set = [&](Drawing& drawing) {
     drawing.title = title;
     if (const std::optional<Step> step = history.step()) {
-      drawing.subtitle = "Step: " + format_step(*step) + "      Time: " + history.time_text();
+      drawing.subtitle = "Step: " + format_step(*step) + " · Time: " + history.time_text();
     }
   };
   if (open_) return set(*open_);

@@ -103,7 +103,7 @@ LineChart line_chart(const std::vector<Metric>& metrics, const PlotOptions& opti
       in_epochs = in_epochs || metric.in_epochs();
       if (options.title.empty()) {
         chart.title +=
-            (chart.title.empty() ? "" : "   ") + series.name + ": " + four_digits(metric.last());
+            (chart.title.empty() ? "" : ", ") + series.name + ": " + four_digits(metric.last());
       }
     }
     chart.series.push_back(std::move(series));

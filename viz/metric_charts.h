@@ -16,7 +16,7 @@ namespace glassbox::viz {
 struct PlotOptions {
   std::vector<std::string> labels = {};  // of the metrics, in order; left out: their names
   std::string y_label = {};
-  std::string title = {};  // left out: "loss: 0.00171   accuracy: 0.98", the last values
+  std::string title = {};  // left out: "loss: 0.00171, accuracy: 0.98", the last values
   double smooth = 0;       // TensorBoard's weight, in [0, 1)
   bool log_x = false, log_y = false;
 };

@@ -81,8 +81,7 @@ def summary(folder):
 
 def graphs(folder):
     for picture, *arguments in [("graph_cifar.svg", "graph", "cifar"),
-                                ("graph_diff.svg", "diff", "--graph", "vgg11", "vgg11_bn", "--no-transforms",
-                                 "--direction", "LR")]:
+                                ("graph_diff.svg", "diff", "--graph", "vgg11", "vgg11_bn")]:
         subprocess.run([GLASSBOX, *arguments, "-o", str(HERE / picture)], stdout=subprocess.DEVNULL)
         print("wrote", HERE / picture)
     run(folder, "backpropagation", HERE / "graph_neuron.svg")

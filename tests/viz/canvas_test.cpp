@@ -79,8 +79,8 @@ TEST_CASE("canvas: a frame comes together in its file") {
   CHECK(canvas.frames() == 1);
   const std::string svg = io::read_file(file);
   CHECK(has(svg, "A &lt;title&gt;"));
-  CHECK(has(svg, "Step: 30      Time: 0:00:0"));
-  CHECK(has(svg, "one &amp; two: 0.03226   accuracy: 0.75"));
+  CHECK(has(svg, "Step: 30 · Time: 0:00:0"));
+  CHECK(has(svg, "one &amp; two: 0.03226, accuracy: 0.75"));
   CHECK(has(svg, "Accuracy"));
   CHECK(svg == canvas.to_svg());
   // Outside of a frame each call stands alone.
