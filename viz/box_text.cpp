@@ -89,6 +89,7 @@ std::string totals_text(const Diagram& diagram) {
   std::int64_t parameters = 0;
   double flops = 0, seconds = 0;
   for (const Diagram::Node& node : diagram.nodes) {
+    if (node.change == Diagram::Node::Change::removed) continue;  // the figures are the new graph's
     parameters += node.parameters;
     flops += node.costs.flops.at(batch_of(diagram));
     if (node.time) seconds += node.time->median;

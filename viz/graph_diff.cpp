@@ -193,17 +193,20 @@ class Union {
     new_of_left_.assign(left.nodes.size(), -1);
     new_of_right_.assign(right.nodes.size(), -1);
     add_clusters();
-    // In order of execution in both: before a common node what only one of them runs until then.
-    std::size_t j = 0;
+    // In order of execution in both: before a common node what only one of them runs until then,
+    // the new first, so that a layout goes straight through it.
+    std::size_t j = 0, removed = 0;
+    const auto add_until = [&](std::size_t right_end, std::size_t left_end) {
+      while (j < right_end) add_new(j++);
+      for (; removed < left_end; ++removed) add_removed(removed);
+    };
     for (std::size_t i = 0; i < left.nodes.size(); ++i) {
-      if (partner[i] < 0) {
-        add_removed(i);
-        continue;
-      }
-      while (j < at(partner[i])) add_new(j++);
+      if (partner[i] < 0) continue;
+      add_until(at(partner[i]), i);
       add_common(i, j++);
+      removed = i + 1;
     }
-    while (j < right.nodes.size()) add_new(j++);
+    add_until(right.nodes.size(), left.nodes.size());
     order_outputs_last();
     add_edges();
   }
@@ -305,6 +308,15 @@ class Union {
       out_.edges.push_back(std::move(edge));
     }
     std::ranges::stable_sort(out_.edges, {}, &Edge::to);
+    // Of an old and a new branch that are as long, a layout's trunk takes the one that is named
+    // first, both where they part and where they meet.
+    for (auto begin = out_.edges.begin(); begin != out_.edges.end();) {
+      const auto end = std::find_if(begin, out_.edges.end(),
+                                    [to = begin->to](const Edge& edge) { return edge.to != to; });
+      if (std::any_of(begin, end, [](const Edge& edge) { return edge.change != Change::none; }))
+        std::stable_sort(begin, end, [](const Edge& a, const Edge& b) { return a.from < b.from; });
+      begin = end;
+    }
   }
 
   const Diagram& left_;
