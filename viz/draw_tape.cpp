@@ -2,13 +2,13 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 #include <unordered_map>
 #include <unordered_set>
 
 #include "engine/autograd/tape.h"
 #include "engine/core/error.h"
 #include "engine/graph/recorder.h"
+#include "viz/text.h"
 
 namespace glassbox::viz {
 namespace {
@@ -22,11 +22,7 @@ TensorInfo info_of(const Spec& spec) {
   return info;
 }
 
-std::string number(double value) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.4g", value);
-  return text;
-}
+std::string number(double value) { return significant(value, 4); }
 
 // "0.7071", "[1, 2, 3]", of many "−1 to 3, mean 0.2".
 std::string value_text(const Tensor& tensor) {

@@ -16,6 +16,7 @@
 #include "viz/model_paths.h"
 #include "viz/relu_watch.h"
 #include "viz/tensor_stats.h"
+#include "viz/text.h"
 
 namespace glassbox::viz {
 
@@ -39,11 +40,7 @@ double median(std::vector<double> values) {
   return values.size() % 2 ? values[half] : (values[half - 1] + values[half]) / 2;
 }
 
-std::string in_short(double value) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.3g", value);
-  return text;
-}
+std::string in_short(double value) { return significant(value, 3); }
 
 // A copy that no op made: nothing records it.
 Tensor copy_of(const Tensor& t) {

@@ -71,15 +71,7 @@ std::vector<Step> Metric::steps() const {
   return out;
 }
 
-bool Metric::in_epochs() const {
-  bool found = false, epochs = false;
-  data_->series.each([&](const LoggedPoint* points, std::size_t n) {
-    if (found || n == 0) return;
-    found = true;
-    epochs = points[0].step.epoch >= 0;
-  });
-  return epochs;
-}
+bool Metric::in_epochs() const { return !empty() && data_->series.points(0, 1)[0].step.epoch >= 0; }
 
 std::vector<std::string> Metric::formatted_steps() const {
   std::vector<std::string> out;

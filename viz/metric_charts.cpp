@@ -1,40 +1,18 @@
 #include "viz/metric_charts.h"
 
 #include <algorithm>
-#include <cstdio>
 
 #include "engine/autograd/tape.h"
 #include "engine/core/error.h"
 #include "engine/core/tensor.h"
 #include "viz/chart_tensor.h"
 #include "viz/histogram_tensor.h"
+#include "viz/text.h"
 
 namespace glassbox::viz {
 namespace {
 
-std::string four_digits(double value) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.4g", value);
-  return text;
-}
-
 bool is_color(std::int64_t channels) { return channels == 1 || channels == 3 || channels == 4; }
-
-Series series_of(const Metric& metric) {
-  Series series;
-  if (metric.size() <= most_points) {
-    series.x = metric.x();
-    series.y = metric.values();
-    return series;
-  }
-  for (const Bucket& bucket : metric.downsample(4000)) {
-    series.x.push_back((bucket.x_first + bucket.x_last) / 2);
-    series.y.push_back(bucket.mean);
-    series.low.push_back(bucket.min);
-    series.high.push_back(bucket.max);
-  }
-  return series;
-}
 
 // [H, W], [C, H, W] or [H, W, C] of 1, 3 or 4 channels.
 bool is_image(const Tensor& tensor) {
@@ -77,6 +55,33 @@ std::size_t first_of_last(const Metric& metric, int limit) {
 
 }  // namespace
 
+Curve curve_of(const Metric& metric, std::size_t points) {
+  Curve curve;
+  const std::vector<Bucket> buckets = metric.downsample(points);
+  const bool is_each = buckets.size() == metric.size();
+  if (!is_each)
+    curve.per_point = static_cast<double>(metric.size()) / static_cast<double>(buckets.size());
+  for (const Bucket& bucket : buckets) {
+    curve.series.x.push_back((bucket.x_first + bucket.x_last) / 2);
+    curve.series.y.push_back(bucket.mean);
+    if (is_each) continue;
+    curve.series.low.push_back(bucket.min);
+    curve.series.high.push_back(bucket.max);
+  }
+  if (!is_each) {  // the line ends where the metric does, not at a mean
+    const Bucket& last = buckets.back();
+    curve.series.x.push_back(last.x_last);
+    curve.series.y.push_back(metric.last());
+    curve.series.low.push_back(last.min);
+    curve.series.high.push_back(last.max);
+  }
+  // A bucket's mean is over what is finite; of a single point that is not, nothing is left.
+  if (is_each && std::any_of(buckets.begin(), buckets.end(),
+                             [](const Bucket& b) { return b.finite < b.points; }))
+    curve.series.y = metric.values();
+  return curve;
+}
+
 LineChart line_chart(const std::vector<Metric>& metrics, const PlotOptions& options) {
   detail::check_plot(metrics, options);
   LineChart chart;
@@ -88,7 +93,7 @@ LineChart line_chart(const std::vector<Metric>& metrics, const PlotOptions& opti
   bool in_epochs = false;
   for (std::size_t i = 0; i < metrics.size(); ++i) {
     const Metric& metric = metrics[i];
-    Series series = series_of(metric);
+    Series series = curve_of(metric, metric.size() <= most_points ? most_points : 4000).series;
     if (i < options.labels.size()) {
       series.name = options.labels[i];
     } else {
@@ -103,7 +108,7 @@ LineChart line_chart(const std::vector<Metric>& metrics, const PlotOptions& opti
       in_epochs = in_epochs || metric.in_epochs();
       if (options.title.empty()) {
         chart.title +=
-            (chart.title.empty() ? "" : ", ") + series.name + ": " + four_digits(metric.last());
+            (chart.title.empty() ? "" : ", ") + series.name + ": " + significant(metric.last(), 4);
       }
     }
     chart.series.push_back(std::move(series));
@@ -144,6 +149,17 @@ std::shared_ptr<const Chart> image_chart(const Metric& metric, const ImageOption
                          "; an image is [H, W], [C, H, W] or [H, W, C], filters are [O, C, H, W]"));
 }
 
+HistogramSlice histogram_slice(const Tensor& logged, std::string label) {
+  HistogramSlice slice;
+  slice.label = std::move(label);
+  if (const auto counted = histogram_in(logged)) {
+    slice.counted = *counted;
+  } else {
+    slice.values = values_of(logged);
+  }
+  return slice;
+}
+
 RidgeHistogram histogram_chart(const Metric& metric, const HistogramOptions& options) {
   detail::check_tensors(metric, "draw_hist");
   RidgeHistogram chart;
@@ -152,15 +168,7 @@ RidgeHistogram histogram_chart(const Metric& metric, const HistogramOptions& opt
   chart.limit = std::max(1, options.limit);
   const std::vector<std::string> steps = metric.formatted_steps();
   for (std::size_t i = first_of_last(metric, options.limit); i < metric.size(); ++i) {
-    HistogramSlice slice;
-    slice.label = steps[i];
-    const Tensor logged = metric.tensor(i);
-    if (const auto counted = histogram_in(logged)) {
-      slice.counted = *counted;
-    } else {
-      slice.values = values_of(logged);
-    }
-    chart.slices.push_back(std::move(slice));
+    chart.slices.push_back(histogram_slice(metric.tensor(i), steps[i]));
   }
   return chart;
 }

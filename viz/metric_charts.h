@@ -13,6 +13,15 @@
 
 namespace glassbox::viz {
 
+// A metric over the places of its steps.
+struct Curve {
+  Series series;         // with low and high where a point stands for several
+  double per_point = 1;  // how many
+};
+// At most `points` points, and one more where each stands for several, which is the last value.
+// Throws Error for a metric that is no number.
+Curve curve_of(const Metric& metric, std::size_t points);
+
 struct PlotOptions {
   std::vector<std::string> labels = {};  // of the metrics, in order; left out: their names
   std::string y_label = {};
@@ -42,6 +51,8 @@ struct HistogramOptions {
   std::string title = {};  // left out: the metric's name
   int bins = 40;
 };
+// One step's, which was logged as values, or by a probe as their counts.
+HistogramSlice histogram_slice(const Tensor& logged, std::string label);
 // How the tensor's values are spread at the last steps, each its own values; a tensor that is a
 // histogram (viz/histogram_tensor.h) counts as the values it was made of. Throws Error for a metric
 // that is none of tensors.

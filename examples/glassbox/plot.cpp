@@ -142,7 +142,7 @@ XAxis RunPlot::find_axis() const {
   if (request_.x && *request_.x != XAxis::epoch) return *request_.x;
   for (const Run& run : runs_) {
     for (const std::string& metric : metrics_) {
-      if (!has_number(run.history, metric) || in_epochs(run.history[metric])) continue;
+      if (!has_number(run.history, metric) || run.history[metric].in_epochs()) continue;
       if (!request_.x) return XAxis::step;
       throw UsageError("--x epoch: " + printable(run.name) +
                        " was logged by counts of steps, which have no epochs");

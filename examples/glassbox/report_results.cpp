@@ -41,9 +41,10 @@ void add_chart(std::vector<Html>& figures, const History& history, const std::st
   bool epochs = false;
   for (const auto& [name, label] : metrics) {
     if (!has_number(history, name)) continue;
-    Curve curve = curve_of(history, history[name],
-                           in_epochs(history[name]) ? XAxis::epoch : XAxis::step, points_of_a_line);
-    epochs = in_epochs(history[name]) || name.starts_with("epoch/");
+    Curve curve =
+        curve_of(history, history[name], history[name].in_epochs() ? XAxis::epoch : XAxis::step,
+                 points_of_a_line);
+    epochs = history[name].in_epochs() || name.starts_with("epoch/");
     curve.series.name = label;
     per_point = std::max(per_point, curve.per_point);
     chart.series.push_back(std::move(curve.series));
@@ -163,11 +164,8 @@ void add_histograms(ReportPage& page, const History& history) {
     const Metric metric = history[names[m]];
     const std::vector<std::string> steps = metric.formatted_steps();
     viz::HistogramMap map;
-    for (const std::size_t i : evenly(metric.size(), most_slices)) {
-      const NoGrad no_grad;
-      map.slices.push_back(
-          {.label = steps[i], .values = metric.tensor(i).to(DType::f64).to_vector<double>()});
-    }
+    for (const std::size_t i : evenly(metric.size(), most_slices))
+      map.slices.push_back(viz::histogram_slice(metric.tensor(i), steps[i]));
     viz::RidgeHistogram ridge;
     ridge.title = map.title = names[m];
     ridge.slices = map.slices;

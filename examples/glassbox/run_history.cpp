@@ -118,13 +118,6 @@ History open_history(const std::string& given, std::function<void(const std::str
   return history;
 }
 
-bool in_epochs(const Metric& metric) {
-  // Why not metric.in_epochs(): that goes through all points.
-  if (metric.empty()) return false;
-  if (metric.kind() == Metric::Kind::number) return metric.downsample(1).at(0).first.epoch >= 0;
-  return metric.in_epochs();
-}
-
 double batches_in_epoch(const History& history) {
   // A place on the axis is epoch + batch / B.
   for (const std::string& name : history.metrics()) {
@@ -185,7 +178,7 @@ Curve over_time(const History& history, const Metric& metric, std::size_t points
 
 Curve curve_of(const History& history, const Metric& metric, XAxis axis, std::size_t points) {
   if (axis == XAxis::time) return over_time(history, metric, points);
-  const bool epochs = in_epochs(metric);
+  const bool epochs = metric.in_epochs();
   if (axis == XAxis::epoch && !epochs && !metric.empty())
     fail(metric.name(), "was logged by counts of steps, which have no epochs");
   // A place is epoch + batch / B. On an axis of epochs a point stands where its batch ends: what
@@ -193,31 +186,9 @@ Curve curve_of(const History& history, const Metric& metric, XAxis axis, std::si
   const double batches = epochs ? batches_in_epoch(history) : 1;
   const double scale = axis == XAxis::step ? batches : 1;
   const double shift = axis == XAxis::epoch ? 1 / batches : 0;
-  Curve curve;
-  const std::vector<viz::Bucket> buckets = metric.downsample(points);
-  const bool is_each = buckets.size() == metric.size();
-  if (!is_each)
-    curve.per_point = static_cast<double>(metric.size()) / static_cast<double>(buckets.size());
-  for (const viz::Bucket& bucket : buckets) {
-    const double x = (bucket.x_first + bucket.x_last) / 2 * scale + shift;
-    // Sums of thirds and the like: 1.9999999999999998 is 2.
-    curve.series.x.push_back(std::round(x * 1e9) / 1e9);
-    curve.series.y.push_back(bucket.mean);
-    if (is_each) continue;
-    curve.series.low.push_back(bucket.min);
-    curve.series.high.push_back(bucket.max);
-  }
-  if (!is_each) {  // the line ends where the metric does, not at a mean
-    const viz::Bucket& last = buckets.back();
-    curve.series.x.push_back(std::round((last.x_last * scale + shift) * 1e9) / 1e9);
-    curve.series.y.push_back(metric.last());
-    curve.series.low.push_back(last.min);
-    curve.series.high.push_back(last.max);
-  }
-  // A bucket's mean is over what is finite; of a single point that is not, nothing is left.
-  if (is_each && std::any_of(buckets.begin(), buckets.end(),
-                             [](const viz::Bucket& b) { return b.finite < b.points; }))
-    curve.series.y = metric.values();
+  Curve curve = viz::curve_of(metric, points);
+  // Sums of thirds and the like: 1.9999999999999998 is 2.
+  for (double& x : curve.series.x) x = std::round((x * scale + shift) * 1e9) / 1e9;
   return curve;
 }
 

@@ -6,6 +6,7 @@
 #include "glassbox/train.h"
 #include "viz/curve.h"
 #include "viz/history.h"
+#include "viz/metric_charts.h"
 
 namespace glassbox {
 
@@ -28,16 +29,11 @@ double batches_in_epoch(const viz::History& history);
 // time: seconds since the first record.
 enum class XAxis { step, epoch, time };
 
-struct Curve {
-  viz::Series series;  // with low and high where a point stands for several
-  double per_point = 1;
-};
+using viz::Curve;
 // At most `points` points of a metric, for a chart. Throws Error for epochs of steps that are
 // counts, and for a metric that is no number.
 Curve curve_of(const viz::History& history, const viz::Metric& metric, XAxis axis,
                std::size_t points);
-// Whether its steps are epochs and batches; false when there is none.
-bool in_epochs(const viz::Metric& metric);
 // The weight that smooths means of `per_point` points as much as `weight` does single ones.
 double smoothing_of(double weight, double per_point);
 

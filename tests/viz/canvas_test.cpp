@@ -39,6 +39,12 @@ History small_history() {
 
 // What a canvas writes to its terminal.
 struct Out {
+  CanvasOptions terminal(int rows) const {
+    return {.terminal = CanvasOptions::Terminal::always,
+            .columns = 80,
+            .rows = rows,
+            .out = file.get()};
+  }
   std::unique_ptr<std::FILE, int (*)(std::FILE*)> file{std::tmpfile(), &std::fclose};
   std::string text() const {
     std::string all;
@@ -142,12 +148,7 @@ TEST_CASE("canvas: frames that come too fast are dropped, the last one is drawn"
 TEST_CASE("canvas: a terminal is redrawn in place") {
   const History history = small_history();
   const Out out;
-  CanvasOptions options;
-  options.terminal = CanvasOptions::Terminal::always;
-  options.columns = 80;
-  options.rows = 40;
-  options.out = out.file.get();
-  Canvas canvas(options);
+  Canvas canvas(out.terminal(40));
   canvas.draw_plot(history["loss"]);
   canvas.wait();
   const std::string once = out.text();
@@ -167,12 +168,7 @@ TEST_CASE("canvas: a terminal is redrawn in place") {
 TEST_CASE("canvas: a frame taller than the terminal is made to fit") {
   const History history = small_history();
   const Out out;
-  CanvasOptions options;
-  options.terminal = CanvasOptions::Terminal::always;
-  options.columns = 80;
-  options.rows = 20;
-  options.out = out.file.get();
-  Canvas canvas(options);
+  Canvas canvas(out.terminal(20));
   {
     const auto frame = canvas.frame();
     for (int i = 0; i < 4; ++i) canvas.draw_plot(history["loss"]);

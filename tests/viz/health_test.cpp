@@ -9,22 +9,19 @@
 #include "engine/graph/recorder.h"
 #include "engine/io/safetensors.h"
 #include "tests/temp_folder.h"
+#include "tests/viz/health_numbers.h"
 #include "tests/viz/probe_nets.h"
 #include "viz/tensor_stats.h"
 
 using namespace glassbox;
+using test::number;
 using test::ProbedNet;
+using test::quiet;
 using viz::HealthWarning;
 using viz::NonFiniteIn;
 
 namespace {
 
-double number(const viz::Health& health, const std::string& name) {
-  for (const auto& [n, value] : health.numbers())
-    if (n == name) return value;
-  FAIL("there is no number " << name);
-  return 0;
-}
 bool has(const viz::Health& health, const std::string& name) {
   return std::any_of(health.numbers().begin(), health.numbers().end(),
                      [&](const auto& entry) { return entry.first == name; });
@@ -35,8 +32,6 @@ double norm(const std::vector<double>& v) {
   for (const double x : v) sum += x * x;
   return std::sqrt(sum);
 }
-
-void quiet(const HealthWarning&) {}
 
 // One forward and backward pass with health watching; the loss is the sum of the outputs.
 template <class Model>

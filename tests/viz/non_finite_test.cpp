@@ -5,23 +5,17 @@
 
 #include "engine/io/safetensors.h"
 #include "tests/temp_folder.h"
+#include "tests/viz/health_numbers.h"
 #include "tests/viz/probe_nets.h"
 #include "viz/health.h"
 
 using namespace glassbox;
+using test::number;
 using test::ProbedNet;
-using viz::HealthWarning;
+using test::quiet;
 using viz::NonFiniteIn;
 
 namespace {
-
-double number(const viz::Health& health, const std::string& name) {
-  for (const auto& [n, value] : health.numbers())
-    if (n == name) return value;
-  FAIL("there is no number " << name);
-  return 0;
-}
-void quiet(const HealthWarning&) {}
 
 // One forward and backward pass with health watching; the loss is the sum of the outputs.
 template <class Model>
