@@ -17,6 +17,12 @@ install(TARGETS ${library_targets} glassbox_all EXPORT glassbox
                 NAMELINK_COMPONENT development
         ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT development)
 
+# Opened at run time: nothing links it, and no package that lacks it is broken.
+if(TARGET glassbox_cuda AND BUILD_SHARED_LIBS)
+  install(TARGETS glassbox_cuda LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT cuda
+          NAMELINK_COMPONENT cuda)
+endif()
+
 # ---- Headers: the public ones. A backend's own stay inside, but for what one's own op is given.
 
 foreach(folder engine layers viz datasets)

@@ -18,10 +18,16 @@ Batch ImageDataset::batch(std::span<const std::int64_t> indices, const Draw& dra
     }
     chosen.push_back(all[static_cast<std::size_t>(i)]);
   }
-  const Tensor counter =
-      from({static_cast<std::int64_t>(draw.seed), draw.epoch}, {2}, Device::cpu());
-  return {augment(images, from(indices, shape, Device::cpu()), counter, transform.lower()),
-          from(chosen, shape, Device::cpu())};
+  const Device device = images.device();
+  const Tensor counter = from({static_cast<std::int64_t>(draw.seed), draw.epoch}, {2}, device);
+  return {augment(images, from(indices, shape, device), counter, transform.lower()),
+          from(chosen, shape, device)};
+}
+
+ImageDataset ImageDataset::to(Device device) const {
+  ImageDataset moved = *this;
+  moved.images = images.to(device);
+  return moved;
 }
 
 }  // namespace glassbox::datasets

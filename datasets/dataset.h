@@ -34,13 +34,16 @@ concept Dataset = requires(const D& d, std::span<const std::int64_t> indices, co
 
 struct ImageDataset {
   Tensor images;  // u8 [N, C, H, W]
-  Tensor labels;  // i64 [N]
+  Tensor labels;  // i64 [N], in host memory
   std::vector<std::string> classes;
   transforms::Compose transform;
 
   // Throws Error when there are not as many images as labels.
   std::int64_t size() const;
-  // The transformed images and their labels. Throws Error for an index outside the set.
+  // The set with its bytes on another device, where its batches are then made.
+  ImageDataset to(Device device) const;
+  // The transformed images and their labels, on the images' device. Throws Error for an index
+  // outside the set.
   Batch batch(std::span<const std::int64_t> indices, const Draw& draw) const;
 };
 

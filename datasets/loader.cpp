@@ -11,6 +11,7 @@
 #include "engine/autograd/tape.h"
 #include "engine/core/philox.h"
 #include "engine/core/threads.h"
+#include "engine/core/transfer.h"
 
 namespace glassbox::datasets {
 
@@ -85,6 +86,7 @@ class DataLoader::Iterator::Pass {
         batch_size_(loader.options_.batch_size),
         size_(loader.size()),
         draw_{loader.options_.seed, epoch},
+        device_(loader.options_.device),
         order_(loader.order(epoch)),
         claimed_(first),
         taken_(first),
@@ -151,6 +153,11 @@ class DataLoader::Iterator::Pass {
     }
   }
 
+  Tensor moved(const Tensor& t) const {
+    if (!t.defined() || t.device() == device_) return t;
+    return device_.is_cuda() && t.device().is_cpu() ? pin_memory(t).to(device_) : t.to(device_);
+  }
+
   Item make(std::int64_t b) const {
     Item item;
     try {
@@ -161,6 +168,8 @@ class DataLoader::Iterator::Pass {
                                                  static_cast<std::size_t>(count));
       item.indices = from(chosen, {count}, Device::cpu());
       item.batch = make_(chosen, draw_);
+      item.batch.inputs = moved(item.batch.inputs);
+      item.batch.labels = moved(item.batch.labels);
     } catch (...) {
       item.error = std::current_exception();
     }
@@ -189,6 +198,7 @@ class DataLoader::Iterator::Pass {
   Make make_;
   std::int64_t batch_size_, size_;
   Draw draw_;
+  Device device_;
   std::vector<std::int64_t> order_;
 
   std::mutex mutex_;

@@ -24,6 +24,9 @@ struct DataLoaderOptions {
   // One of `world` processes that share an epoch: it gets samples rank, rank + world, ... of the
   // epoch's order, which is begun again at the end so that all get equally many.
   int rank = 0, world = 1;
+  // Where batches are handed out. What is made elsewhere is copied there by whoever makes it: to a
+  // GPU through page-locked memory, so that the copy runs beside the training.
+  Device device = Device::cpu();
 };
 
 class DataLoader {

@@ -1,6 +1,8 @@
 #include "engine/apply.h"
 
 #include "engine/autograd/tape.h"
+#include "engine/core/backend.h"
+#include "engine/core/transfer.h"
 #include "engine/cpu/context.h"
 #include "engine/graph/recorder.h"
 
@@ -14,9 +16,14 @@ void run_kernel(const OpType& type, const void* op, Device device, Specs in_spec
     if (device.stands_for() == Device::Type::cpu && type.scratch_cpu) {
       const cpu::Context asking(num_threads());
       Storage scratch(type.scratch_cpu(op, asking, in_specs, out_specs), device);
+    } else if (device.stands_for() == Device::Type::cuda && type.scratch_cuda) {
+      if (cuda::Backend* const backend = cuda::loaded_backend()) {
+        Storage scratch(backend->scratch(type, op, 0, in_specs, out_specs), device);
+      }
     }
     return;
   }
+  if (type.device) return copy_elements(in[0], out[0]);
   if (device.is_cpu()) {
     if (!type.run_cpu) fail(type.name, "has no CPU kernel");
     const int threads = num_threads();
@@ -29,7 +36,9 @@ void run_kernel(const OpType& type, const void* op, Device device, Specs in_spec
     cpu::Context ctx(threads, scratch.data(), scratch.bytes());
     return type.run_cpu(op, ctx, in, out);
   }
-  fail(type.name, cat("has no kernel for ", device, " in this build"));
+  cuda::Backend& backend = cuda::backend(type.name, device);
+  if (!type.run_cuda) fail(type.name, "has no CUDA kernel");
+  backend.run(type, op, device.index(), in_specs, out_specs, in, out);
 }
 
 Device common_device(const OpType& type, Ins in) {
@@ -86,6 +95,8 @@ TensorList apply_op(const OpType& type, const void* op, Ins in) {
   if (recorder) recorder->on_begin(type);
   TensorList out;
   out.reserve(out_specs.size());
+  // A transfer between real devices; of a meta tensor everything stays there.
+  if (type.device && !device.is_meta()) device = type.device(op);
   for (std::size_t i = 0; i < out_specs.size(); ++i) {
     out_specs[i].device = device;
     out.push_back(make_output(type, op, static_cast<int>(i), out_specs[i], in_specs, in));

@@ -59,6 +59,9 @@ OpType make_op_type() {
     return std::make_shared<Op>(*static_cast<const Op*>(op));
   };
   if constexpr (requires { Op::writes; }) type.writes = Op::writes;
+  if constexpr (requires(const Op& op) { Device(op.device); }) {
+    type.device = [](const void* op) { return static_cast<const Op*>(op)->device; };
+  }
   if constexpr (requires(const Op& op) { op.saves(); }) {
     type.saves = [](const void* op) { return static_cast<const Op*>(op)->saves(); };
   } else if constexpr (requires(const Op& op) { saves(op); }) {

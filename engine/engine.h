@@ -1,5 +1,6 @@
 // The whole engine.
 #pragma once
+#include "engine/autograd/autocast.h"
 #include "engine/autograd/tape.h"
 #include "engine/core/tensor.h"
 #include "engine/core/threads.h"
@@ -9,6 +10,7 @@
 #include "engine/optim/adam.h"
 #include "engine/optim/clip.h"
 #include "engine/optim/ema.h"
+#include "engine/optim/grad_scaler.h"
 #include "engine/optim/rmsprop.h"
 #include "engine/optim/schedule.h"
 #include "engine/optim/sgd.h"

@@ -14,6 +14,7 @@
 //     static constexpr bool writes = true;               // optional: aliased outputs are written
 //     int alias(int output) const;                 // optional: input whose memory an output is
 //     std::size_t view_offset(Specs in) const;     // optional: bytes from the input's start
+//     Device device;               // optional, of a transfer alone: where the output is
 //   };
 //   void run(const Conv2d&, cpu::Context&, Ins, Outs);   // the CPU kernel, found by overload
 //   std::size_t scratch(const Conv2d&, const cpu::Context&, Specs in, Specs out);  // optional
@@ -144,6 +145,7 @@ class Grads {
 struct OpType {
   std::string_view name, kind;
   bool writes = false;  // aliased outputs are written (an update), not just viewed
+  Device (*device)(const void* op) = nullptr;  // null: outputs are where the inputs are
   Attrs (*attrs)(const void* op, Specs in) = nullptr;
   SpecList (*infer)(const void* op, Specs in, bool grad) = nullptr;
   Cost (*cost)(const void* op, Specs in, Specs out) = nullptr;

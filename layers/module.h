@@ -81,6 +81,8 @@ class ModuleBase : public Scoped {
   void zero_grad();
   void to(Device device);
   void to(DType dtype);  // floating-point parameters and buffers
+  void cuda(int index = 0) { to(Device::cuda(index)); }
+  void cpu() { to(Device::cpu()); }
 
   // --- how it is called by those who know nothing of its forward
   // ----------------------------------

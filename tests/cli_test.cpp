@@ -244,8 +244,9 @@ TEST_CASE("cli: train refuses numbers that make no sense before it touches anyth
   check("--limit-images", "-5", "-5 is negative");
   check("--seed", "-1", "");
   check("--epochs", "1.5", "");
-  check("--device", "cuda", "cuda: this build trains on the CPU only; give auto or cpu");
-  check("--device", "tpu", "give auto or cpu");
+  check("--device", "tpu", "--device tpu: give auto, cpu, cuda or cuda:N");
+  check("--device", "meta", "--device meta: give auto, cpu, cuda or cuda:N");
+  check("--device", "cuda:99", "--device cuda:99: ");
   CHECK(names_in(folder.path()).empty());
 }
 

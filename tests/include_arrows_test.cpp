@@ -29,6 +29,8 @@ const std::vector<Part>& parts() {
   static const std::vector<Part> rows = [] {
     const std::vector<std::string_view> ops = {"engine/core",  "engine/op",    "engine/autograd",
                                                "engine/graph", "engine/apply", "engine/ops"};
+    std::vector<std::string_view> cuda = ops;
+    cuda.push_back("engine/cuda_library");  // what it exports
     std::vector<std::string_view> engine = ops;
     engine.insert(engine.end(), {"engine/optim", "engine/io"});
     std::vector<std::string_view> layers = engine;
@@ -40,10 +42,11 @@ const std::vector<Part>& parts() {
         {"engine/graph", {"engine/core", "engine/op", "engine/autograd"}},
         {"engine/apply", {"engine/core", "engine/op", "engine/autograd", "engine/graph"}},
         {"engine/ops", ops},
+        {"engine/cuda_library", ops},
         {"engine/optim", ops},
         {"engine/io", ops},
         {"engine/cpu", ops},
-        {"engine/cuda", ops},
+        {"engine/cuda", cuda},
         {"engine/engine", engine},  // all of it in one header, for programs
         {"layers", engine},
         {"viz", layers},

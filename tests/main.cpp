@@ -8,6 +8,7 @@
 #include <string>
 #include <utility>
 
+#include "tests/cuda/cuda_device.h"
 #include "tests/skip.h"
 
 namespace {
@@ -42,6 +43,7 @@ extern "C" const char* __lsan_default_suppressions() { return "leak:libfontconfi
 
 int main(int argc, char** argv) {
   doctest::Context context(argc, argv);
+  glassbox::test::prepare_device();
   const int result = context.run();
   for (const auto& [reason, cases] : skipped_cases())
     std::printf("skipped %zu: %s\n", cases.size(), reason.c_str());

@@ -257,6 +257,10 @@ TEST_CASE("run: what is logged, with probes and the model's health") {
     CHECK(wrong.err.find("--probe: ") != std::string::npos);
     CHECK_FALSE(fs::exists(place / "wrong"));
   }
+  const CliResult wrong = run_cli(place.train("wrong", {"--draw", "x.jpeg"}), own);
+  CHECK(wrong.code == 2);
+  CHECK(wrong.err.find("--draw: Canvas: cannot draw into x.jpeg") != std::string::npos);
+  CHECK_FALSE(fs::exists(place / "wrong"));
 }
 
 TEST_CASE("run: evaluate and predict use the model as it was trained") {

@@ -1,5 +1,5 @@
-// The measured columns of a summary: a copy of the model runs really, on the CPU, with the threads
-// in force, and every op is timed.
+// The measured columns of a summary: a copy of the model runs really, where its parameters are: on
+// the CPU with the threads in force, or on a GPU, whose own clock times every op.
 #pragma once
 #include "viz/summary.h"
 

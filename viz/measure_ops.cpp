@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <chrono>
+#include <memory>
 
 #include "engine/autograd/tape.h"
+#include "engine/core/cuda.h"
 #include "engine/graph/recorder.h"
 #include "engine/ops/create.h"
 #include "engine/ops/pointwise.h"
@@ -15,10 +17,51 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// Seconds of each op, in order: from the event before to the op's own.
-class Stopwatch final : public Recorder {
+// Seconds of each op of a run, in order.
+class Watch : public Recorder {
  public:
-  void start() {
+  virtual void start() = 0;
+  virtual void finish() {}  // after the run: seconds are there
+  std::vector<double> seconds;
+  std::vector<const OpType*> types;
+};
+
+// On a GPU: between two points of its stream, before and after what the op enqueues.
+class GpuWatch final : public Watch {
+ public:
+  explicit GpuWatch(Device device) : index_(device.index()) {}
+  void start() override {
+    types.clear();
+    cuda::synchronize(index_);
+  }
+  void on_enter(Scoped&, Ins) override {}
+  void on_leave(Scoped&, Ins, bool) override {}
+  void on_backward(int) override {}
+  void on_begin(const OpType&) override { mark(2 * types.size()); }
+  int on_op(const OpType& type, const void*, Ins, Ins) override {
+    mark(2 * types.size() + 1);
+    types.push_back(&type);
+    return static_cast<int>(types.size()) - 1;
+  }
+  void finish() override {
+    seconds.clear();
+    for (std::size_t i = 0; i < types.size(); ++i)
+      seconds.push_back(marks_[2 * i + 1]->seconds_since(*marks_[2 * i]));
+  }
+
+ private:
+  void mark(std::size_t at) {
+    while (marks_.size() <= at) marks_.push_back(std::make_unique<cuda::Event>(index_));
+    marks_[at]->record();
+  }
+  int index_;
+  std::vector<std::unique_ptr<cuda::Event>> marks_;  // kept from run to run
+};
+
+// On the CPU: from the event before to the op's own.
+class Stopwatch final : public Watch {
+ public:
+  void start() override {
     seconds.clear();
     types.clear();
     last_ = Clock::now();
@@ -33,8 +76,6 @@ class Stopwatch final : public Recorder {
     last_ = Clock::now();
     return static_cast<int>(seconds.size()) - 1;
   }
-  std::vector<double> seconds;
-  std::vector<const OpType*> types;
 
  private:
   Clock::time_point last_;
@@ -51,10 +92,12 @@ Tensor input_like(const Spec& spec) {
 // Puts the default generator back.
 class GeneratorGuard {
  public:
-  GeneratorGuard() : state_(default_generator(Device::cpu()).state().clone()) {}
-  ~GeneratorGuard() { default_generator(Device::cpu()).set_state(state_); }
+  explicit GeneratorGuard(Device device)
+      : device_(device), state_(default_generator(device).state().clone()) {}
+  ~GeneratorGuard() { default_generator(device_).set_state(state_); }
 
  private:
+  Device device_;
   Tensor state_;
 };
 
@@ -73,22 +116,28 @@ Timing detail::timing_of(std::vector<double> seconds) {
   return {at(0.5), at(0.25), at(0.75)};
 }
 
+Device detail::device_of(layers::ModuleBase& model) {
+  for (const auto& [name, tensor] : model.named_parameters()) return tensor.device();
+  return Device::cpu();
+}
+
 std::vector<std::vector<double>> detail::measure_ops(layers::ModuleBase& model,
                                                      const std::vector<Spec>& inputs,
                                                      const Graph& graph, const RecordOptions& how,
                                                      const MeasureOptions& options) {
-  for (const auto& [name, tensor] : model.named_parameters()) {
-    if (!tensor.device().is_cpu())
-      fail(model.type_name(),
-           cat("cannot be measured on ", tensor.device(), ": it has no data there"));
-  }
-  const DeviceScope device(Device::cpu());
-  const GeneratorGuard guard;
-  const auto copy = model.clone_to(Device::cpu());
+  const Device device = device_of(model);
+  if (device.is_meta())
+    fail(model.type_name(), cat("cannot be measured on ", device, ": it has no data there"));
+  const DeviceScope scope(device);
+  const GeneratorGuard guard(device);
+  const auto copy = model.clone_to(device);
   Tensors xs;
   for (const Spec& input : inputs) xs.push_back(input_like(input));
 
-  Stopwatch watch;
+  const std::unique_ptr<Watch> chosen =
+      device.is_cuda() ? std::unique_ptr<Watch>(std::make_unique<GpuWatch>(device))
+                       : std::make_unique<Stopwatch>();
+  Watch& watch = *chosen;
   std::vector<std::vector<double>> by_node(graph.nodes.size());
   const Clock::time_point begin = Clock::now();
   int runs = 0;
@@ -98,6 +147,7 @@ std::vector<std::vector<double>> detail::measure_ops(layers::ModuleBase& model,
     if (runs >= options.runs && passed > options.seconds) break;
     watch.start();
     run_watched(*copy, xs, how, watch);
+    watch.finish();
     bool same = watch.types.size() == graph.nodes.size();
     for (std::size_t i = 0; same && i < graph.nodes.size(); ++i)
       same = watch.types[i] == &graph.nodes[i].op.type();

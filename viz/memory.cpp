@@ -2,6 +2,7 @@
 
 #include <unordered_map>
 
+#include "engine/core/cuda.h"
 #include "engine/core/threads.h"
 #include "engine/ops/random.h"
 #include "viz/memory_ledger.h"
@@ -105,6 +106,8 @@ struct Peaks {
 // Two steps: the second begins with what a model keeps from call to call, as all later ones do.
 Peaks run_dry(layers::ModuleBase& model, const std::vector<Shape>& inputs,
               const MemoryOptions& options, Ledger& ledger) {
+  // The library is what kernels' working memory is asked of.
+  if (detail::meta_device(model, options).stands_for() == Device::Type::cuda) cuda::is_available();
   const StepPlan plan = detail::plan_step(model, inputs, options);
   const Device meta = detail::meta_device(model, options);
   default_generator(meta);  // made once in a process: no step's
@@ -140,7 +143,8 @@ MemoryReport predict_memory(layers::ModuleBase& model, const std::vector<Shape>&
   report.first_step = peaks.first_step;
   report.later_steps = peaks.later_steps;
   ledger.describe(report);
-  if (report.device != Device::Type::cpu) report.by_role.scratch.reset();
+  // Without the CUDA library nobody knows what its kernels would take.
+  if (report.device == Device::Type::cuda && !cuda::is_available()) report.by_role.scratch.reset();
   return report;
 }
 

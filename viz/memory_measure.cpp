@@ -1,10 +1,11 @@
 // The step of memory_step.h, run for real.
 #include <algorithm>
-#include <array>
 #include <fstream>
 #include <string>
+#include <vector>
 
 #include "engine/core/allocator.h"
+#include "engine/core/transfer.h"
 #include "engine/ops/random.h"
 #include "viz/memory_step.h"
 
@@ -49,63 +50,64 @@ class Resident {
 // The default generator goes on from where it was.
 class KeepGenerator {
  public:
-  KeepGenerator() : state_(default_generator(Device::cpu()).state()) {
-    const auto words = state_.data<std::int64_t>();
-    std::copy(words.begin(), words.end(), words_.begin());
-  }
-  ~KeepGenerator() {
-    const auto words = state_.mutable_data<std::int64_t>();
-    std::copy(words_.begin(), words_.end(), words.begin());
-  }
+  explicit KeepGenerator(Device device)
+      : state_(default_generator(device).state()), words_(state_.to_vector<std::int64_t>()) {}
+  ~KeepGenerator() { write_bytes(state_, 0, words_.data(), words_.size() * sizeof words_[0]); }
   KeepGenerator(const KeepGenerator&) = delete;
   KeepGenerator& operator=(const KeepGenerator&) = delete;
 
  private:
   Tensor state_;
-  std::array<std::int64_t, 2> words_{};
+  std::vector<std::int64_t> words_;
 };
 
-void check_can_run(layers::ModuleBase& model, const MemoryOptions& options) {
-  if (options.device && *options.device != Device::Type::cpu) {
-    fail(model.type_name(), "memory is measured on the CPU alone in this build");
-  }
+// Where the step runs: as the options say, else where the model is.
+Device device_of(layers::ModuleBase& model, const MemoryOptions& options) {
+  Device device = Device::cpu();
   for (const auto& [name, tensor] : model.state_dict()) {
-    if (tensor.device().is_cpu()) continue;
-    fail(model.type_name(), cat(name, " is on ", tensor.device(),
-                                ": a step that is measured needs the model's data on the CPU"));
+    device = tensor.device();
+    if (!device.is_meta()) continue;
+    fail(model.type_name(),
+         cat(name, " is on meta: a step that is measured needs the model's data"));
   }
+  if (!options.device || *options.device == device.type()) return device;
+  if (*options.device == Device::Type::cpu) return Device::cpu();
+  allocator(Device::cuda());  // throws where there is no GPU
+  return Device::cuda();
 }
 
 }  // namespace
 
 MeasuredMemory measure_memory(layers::ModuleBase& model, const std::vector<Shape>& inputs,
                               const MemoryOptions& options) {
-  check_can_run(model, options);
+  const Device device = device_of(model, options);
   // Dry first: what fails shall fail before the memory is taken.
   const detail::StepPlan plan = detail::plan_step(model, inputs, options, true);
-  const KeepGenerator generator;
-  const detail::StepScope scope(Device::cpu(), nullptr);
-  Allocator& cpu = allocator(Device::cpu());
-  cpu.release_cached();  // so that the resident set shows what the steps take
+  const KeepGenerator generator(device);
+  const detail::StepScope scope(device, nullptr);
+  Allocator& memory = allocator(device);
+  memory.release_cached();  // so that the resident set shows what the steps take
   MeasuredMemory measured;
   const Resident resident;
   {
-    const Allocator::PeakScope whole(cpu);
+    const Allocator::PeakScope whole(memory);
     const auto above_start = [&whole](const Allocator::PeakScope& peak) {
       return static_cast<std::int64_t>(peak.peak() - whole.start());
     };
-    detail::Step step(model, plan, options, Device::cpu());
+    detail::Step step(model, plan, options, device);
     for (int i = 0; i < (options.training ? 3 : 2); ++i) {
-      const Allocator::PeakScope peak(cpu);
+      const Allocator::PeakScope peak(memory);
       step.run();
       std::int64_t& most = i == 0 ? measured.first_step : measured.later_steps;
       most = std::max(most, above_start(peak));
     }
     measured.peak = above_start(whole);
   }
-  measured.resident_before = resident.before();
-  measured.resident_peak = resident.peak();
-  cpu.release_cached();
+  if (device.is_cpu()) {
+    measured.resident_before = resident.before();
+    measured.resident_peak = resident.peak();
+  }
+  memory.release_cached();
   return measured;
 }
 

@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "engine/core/transfer.h"
 #include "engine/ops/pointwise.h"
 #include "engine/ops/softmax.h"
 #include "engine/optim/adam.h"
@@ -74,7 +75,12 @@ void plan_loss(StepPlan& plan, const std::string& model, const Tensors& outputs,
 // Zeros without an op: a real batch is not made by one.
 Tensor make_zeros(const Spec& spec, Device device) {
   const Tensor x = empty(spec.shape, spec.dtype, device);
-  if (x.raw() && spec.bytes() != 0) std::memset(x.raw(), 0, spec.bytes());
+  if (device.is_meta() || spec.bytes() == 0) return x;
+  if (device.is_cpu()) {
+    std::memset(x.raw(), 0, spec.bytes());
+    return x;
+  }
+  copy_elements(make_zeros(spec, Device::cpu()), x);
   return x;
 }
 

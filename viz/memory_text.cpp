@@ -123,7 +123,7 @@ std::string to_string(const MemoryReport& r, const MeasuredMemory& m) {
     text += cat("  resident set of the process ", bytes(*m.resident_before), " before, ",
                 bytes(*m.resident_peak), " at most: ", bytes(*m.resident_peak - *m.resident_before),
                 " more\n");
-  } else {
+  } else if (r.device == Device::Type::cpu) {
     text += "  resident set of the process: unknown on this system\n";
   }
   return text;

@@ -142,11 +142,13 @@ std::vector<std::pair<std::string, std::string>> totals_of(const Summary& summar
           unit);
   if (summary.machine) {
     const Summary::Machine& machine = *summary.machine;
-    put("Machine", fixed(machine.peak_flops * 1e-9, 1) + " GFLOP/s and " +
-                       fixed(machine.bandwidth * 1e-9, 1) + " GB/s measured, " +
-                       std::to_string(machine.threads) +
-                       (machine.threads == 1 ? " thread, " : " threads, ") +
-                       std::to_string(machine.runs) + " runs");
+    put("Machine",
+        fixed(machine.peak_flops * 1e-9, 1) + " GFLOP/s and " + fixed(machine.bandwidth * 1e-9, 1) +
+            " GB/s measured, " +
+            (machine.threads == 0 ? "on the GPU, "
+                                  : std::to_string(machine.threads) +
+                                        (machine.threads == 1 ? " thread, " : " threads, ")) +
+            std::to_string(machine.runs) + " runs");
   }
   if (summary.failure) {
     const Summary::Failure& failure = *summary.failure;

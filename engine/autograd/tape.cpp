@@ -6,6 +6,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "engine/autograd/autocast.h"
 #include "engine/graph/recorder.h"
 #include "engine/ops/create.h"
 #include "engine/ops/pointwise.h"
@@ -314,6 +315,7 @@ void backward(const Tensor& root, const Tensor& seed, bool retain_graph) {
     fail("backward", "the tensor does not depend on anything that requires a gradient");
   }
   const NoGrad no_grad;
+  const NoAutocast no_autocast;
   const PhaseScope phase(Phase::backward);
   Tensor dy = seed;
   if (!dy.defined()) {

@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <utility>
 
+#include "engine/core/backend.h"
 #include "engine/core/error.h"
 
 #ifdef __linux__
@@ -42,7 +43,9 @@ Allocator::Block Allocator::allocate(std::size_t bytes) {
   std::lock_guard lock(mutex_);
   ++stats_.requests;
   Block block{nullptr, rounded, rounded};
-  if (has_memory_ && rounded != 0) {
+  if (source_) {
+    if (rounded != 0 && !(block.data = source_->take(rounded))) out_of_memory(rounded);
+  } else if (has_memory_ && rounded != 0) {
     const auto it = cached_.lower_bound(rounded);
     if (it != cached_.end() && fits(it->first, rounded)) {
       block.capacity = it->first;
@@ -56,10 +59,7 @@ Allocator::Block Allocator::allocate(std::size_t bytes) {
         release_cached_locked();
         block.data = take_from_system(rounded);
       }
-      if (!block.data) {
-        fail("allocator", cat("out of memory: asked for ", rounded, " bytes while ",
-                              stats_.allocated, " are in use"));
-      }
+      if (!block.data) out_of_memory(rounded);
       stats_.reserved += rounded;
     }
   }
@@ -69,20 +69,50 @@ Allocator::Block Allocator::allocate(std::size_t bytes) {
   return block;
 }
 
+void Allocator::out_of_memory(std::size_t bytes) const {
+  if (!source_) {
+    fail("allocator",
+         cat("out of memory: asked for ", bytes, " bytes while ", stats_.allocated, " are in use"));
+  }
+  const std::size_t cached = source_->reserved() - std::min(source_->reserved(), stats_.allocated);
+  fail("allocator", cat("out of memory on ", source_->name(), ": asked for ", bytes,
+                        " bytes while this program's tensors hold ", stats_.allocated,
+                        " and its cache ", cached, "; ", source_->shortage()));
+}
+
 void Allocator::free(Block block) {
   std::lock_guard lock(mutex_);
   stats_.allocated -= block.bytes;
-  if (block.data) cached_[block.capacity].push_back(block.data);
+  if (!block.data) return;
+  if (source_)
+    source_->give(block.data);
+  else
+    cached_[block.capacity].push_back(block.data);
 }
 
 MemoryStats Allocator::stats() const {
   std::lock_guard lock(mutex_);
-  return stats_;
+  MemoryStats stats = stats_;
+  if (source_) {
+    stats.reserved = source_->reserved();
+    stats.system_calls = source_->system_calls();
+  }
+  return stats;
 }
 
 void Allocator::reset_peak() {
   std::lock_guard lock(mutex_);
   stats_.peak = stats_.allocated;
+}
+
+void Allocator::close_pool(std::uint64_t id) {
+  std::lock_guard lock(mutex_);
+  if (source_) source_->close_pool(id);
+}
+
+std::size_t Allocator::reserved_by_pool(std::uint64_t id) const {
+  std::lock_guard lock(mutex_);
+  return source_ ? source_->reserved_by_pool(id) : 0;
 }
 
 void Allocator::release_cached() {
@@ -91,6 +121,7 @@ void Allocator::release_cached() {
 }
 
 void Allocator::release_cached_locked() {
+  if (source_) return source_->release_cached();
   for (auto& [capacity, blocks] : cached_) {
     for (void* data : blocks) {
       std::free(data);
@@ -124,7 +155,7 @@ Allocator& allocator(Device device) {
   static Allocator& meta = *new Allocator(false);
   if (device.is_cpu()) return cpu;
   if (device.is_meta()) return meta;
-  fail("allocator", cat("this build has no ", device, " device: CUDA support is off"));
+  return cuda::backend("allocator", device).allocator(device.index());
 }
 
 }  // namespace glassbox

@@ -12,8 +12,10 @@ StorageObserverScope::StorageObserverScope(StorageObserver& o) : previous_(obser
 }
 StorageObserverScope::~StorageObserverScope() { observer = previous_; }
 
-Storage::Storage(std::size_t bytes, Device device)
-    : bytes_(bytes), device_(device), allocator_(&allocator(device)) {
+Storage::Storage(std::size_t bytes, Device device) : Storage(bytes, device, allocator(device)) {}
+
+Storage::Storage(std::size_t bytes, Device device, Allocator& allocator)
+    : bytes_(bytes), device_(device), allocator_(&allocator) {
   block_ = allocator_->allocate(bytes);
   data_ = static_cast<std::byte*>(block_.data);
   if (observer) observer->on_allocate(*this);

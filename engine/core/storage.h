@@ -12,6 +12,8 @@ namespace glassbox {
 class Storage {
  public:
   Storage(std::size_t bytes, Device device);
+  // From another allocator than the device's (page-locked host memory).
+  Storage(std::size_t bytes, Device device, Allocator& allocator);
   // A part of another storage's bytes with a version of its own (a gradient in an arena).
   Storage(std::shared_ptr<Storage> whole, std::size_t offset, std::size_t bytes);
   ~Storage();
@@ -23,6 +25,7 @@ class Storage {
   // What it holds of the allocator: `bytes` rounded up, or 0 for a part of another storage.
   std::size_t allocated_bytes() const { return block_.bytes; }
   Device device() const { return device_; }
+  bool allocated_by(const Allocator& allocator) const { return allocator_ == &allocator; }
   std::uint64_t version() const { return version_; }
   void bump_version() { ++version_; }
 

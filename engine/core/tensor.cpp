@@ -3,6 +3,8 @@
 #include <atomic>
 #include <cstring>
 
+#include "engine/core/transfer.h"
+
 namespace glassbox {
 namespace {
 
@@ -41,6 +43,13 @@ To convert(From value) {
   }
 }
 
+// Outside the tape and unseen by a recorder.
+Tensor host_copy(const Tensor& tensor) {
+  Tensor host = empty(tensor.shape(), tensor.dtype(), Device::cpu());
+  copy_elements(tensor, host);
+  return host;
+}
+
 }  // namespace
 
 std::string to_string(const Spec& spec) {
@@ -74,7 +83,7 @@ double Tensor::item_as_double() const {
   if (numel() != 1) fail("item", cat("needs exactly one element, shape is ", t.spec.shape));
   if (!t.spec.device.is_cpu()) {
     if (t.spec.device.is_meta()) fail("item", "a tensor on the meta device has no value");
-    return to(Device::cpu()).item<double>();
+    return host_copy(*this).item<double>();
   }
   return dispatch(t.spec.dtype, [&](auto* type) {
     using T = std::remove_pointer_t<decltype(type)>;
@@ -84,7 +93,7 @@ double Tensor::item_as_double() const {
 
 template <class T>
 std::vector<T> Tensor::to_vector() const {
-  const Tensor host = device().is_cuda() ? to(Device::cpu()) : *this;
+  const Tensor host = device().is_cuda() ? host_copy(*this) : *this;
   if (device().is_meta()) fail("to_vector", "a tensor on the meta device has no data");
   std::vector<T> out(static_cast<std::size_t>(numel()));
   dispatch(dtype(), [&](auto* type) {
@@ -114,7 +123,10 @@ Tensor from(std::span<const T> values, const Shape& shape, Device device) {
   Tensor out = empty(shape, dtype_of<T>, device.is_meta() ? device : Device::cpu());
   if (device.is_meta()) return out;
   if (!values.empty()) std::memcpy(out.raw(), values.data(), values.size_bytes());
-  return device.is_cpu() ? out : out.to(device);
+  if (device.is_cpu()) return out;
+  Tensor moved = empty(shape, dtype_of<T>, device);
+  copy_elements(out, moved);
+  return moved;
 }
 template Tensor from(std::span<const float>, const Shape&, Device);
 template Tensor from(std::span<const double>, const Shape&, Device);

@@ -139,6 +139,7 @@ struct RmsPropStep {
 template <class Step, class Op>
 void update_group(const Op& op, const cpu::Context& ctx, Ins in, Outs out) {
   double* const state = out_ptr<double>(out[0]);
+  if (state[ops::update_skip] != 0) return;
   const std::size_t moments = op.moments().size(), each = 2 + moments;
   for (std::size_t k = 0; 1 + k * each < in.size(); ++k) {
     const Tensor &p = in[1 + k * each], &g = in[2 + k * each];

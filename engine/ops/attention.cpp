@@ -3,6 +3,7 @@
 #include <cmath>
 #include <limits>
 
+#include "engine/autograd/autocast.h"
 #include "engine/ops/create.h"
 #include "engine/ops/matmul.h"
 #include "engine/ops/pointwise.h"
@@ -151,7 +152,7 @@ Cost ScaledDotProductAttentionGrad::cost(Specs in, Specs out) const {
 
 Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tensor& v,
                                     const Tensor& mask, const ops::ScaledDotProductAttention& op) {
-  return apply(op, q, k, v, mask)[0];
+  return glassbox::apply(op, autocast::compute(q, k, v, mask))[0];
 }
 
 }  // namespace glassbox

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "engine/autograd/autocast.h"
 #include "engine/ops/reduce.h"
 #include "engine/ops/shape.h"
 
@@ -246,10 +247,10 @@ void ConvTranspose2d::backward(const Saved& saved, Ins dy, Grads& grads) const {
 }  // namespace ops
 
 Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor& b, const ops::Conv2d& op) {
-  return apply(op, x, w, b)[0];
+  return glassbox::apply(op, autocast::compute(x, w, b))[0];
 }
 Tensor conv2d(const Tensor& x, const Tensor& w, const ops::Conv2d& op) {
-  return apply(op, x, w, Tensor())[0];
+  return conv2d(x, w, Tensor(), op);
 }
 Tensor conv2d_grad_input(const Tensor& dy, const Tensor& w, const Shape& x, const ops::Conv2d& op) {
   return apply(ops::Conv2dGradInput{op, x}, dy, w)[0];
@@ -260,10 +261,10 @@ Tensor conv2d_grad_weight(const Tensor& x, const Tensor& dy, const Shape& w,
 }
 Tensor conv_transpose2d(const Tensor& x, const Tensor& w, const Tensor& b,
                         const ops::ConvTranspose2d& op) {
-  return apply(op, x, w, b)[0];
+  return glassbox::apply(op, autocast::compute(x, w, b))[0];
 }
 Tensor conv_transpose2d(const Tensor& x, const Tensor& w, const ops::ConvTranspose2d& op) {
-  return apply(op, x, w, Tensor())[0];
+  return conv_transpose2d(x, w, Tensor(), op);
 }
 
 }  // namespace glassbox

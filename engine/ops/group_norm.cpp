@@ -1,5 +1,7 @@
 #include "engine/ops/group_norm.h"
 
+#include "engine/autograd/autocast.h"
+
 namespace glassbox {
 namespace ops {
 
@@ -93,7 +95,7 @@ Cost GroupNormGrad::cost(Specs in, Specs out) const {
 
 Tensor group_norm(const Tensor& x, int groups, const Tensor& weight, const Tensor& bias,
                   double eps) {
-  return apply(ops::GroupNorm{groups, eps}, x, weight, bias)[0];
+  return glassbox::apply(ops::GroupNorm{groups, eps}, autocast::f32(x, weight, bias))[0];
 }
 
 }  // namespace glassbox

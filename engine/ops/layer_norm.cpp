@@ -1,5 +1,7 @@
 #include "engine/ops/layer_norm.h"
 
+#include "engine/autograd/autocast.h"
+
 namespace glassbox {
 namespace ops {
 
@@ -90,7 +92,7 @@ Cost LayerNormGrad::cost(Specs in, Specs out) const {
 
 Tensor layer_norm(const Tensor& x, const Shape& normalized_shape, const Tensor& weight,
                   const Tensor& bias, double eps) {
-  return apply(ops::LayerNorm{normalized_shape, eps}, x, weight, bias)[0];
+  return glassbox::apply(ops::LayerNorm{normalized_shape, eps}, autocast::f32(x, weight, bias))[0];
 }
 
 }  // namespace glassbox

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "engine/autograd/autocast.h"
+
 namespace glassbox {
 namespace ops {
 
@@ -120,8 +122,8 @@ Cost LstmGrad::cost(Specs in, Specs out) const {
 
 LstmResult lstm(const Tensor& x, const Tensor& h0, const Tensor& c0, const LstmWeights& weights,
                 const ops::Lstm& op) {
-  const TensorList out =
-      apply(op, x, h0, c0, weights.w_ih, weights.w_hh, weights.b_ih, weights.b_hh);
+  const TensorList out = glassbox::apply(
+      op, autocast::f32(x, h0, c0, weights.w_ih, weights.w_hh, weights.b_ih, weights.b_hh));
   return {out[0], out[1], out[2]};
 }
 

@@ -32,6 +32,7 @@ GLASSBOX_HD inline float abs(float x) { return std::fabs(x); }
 GLASSBOX_HD inline double abs(double x) { return std::fabs(x); }
 GLASSBOX_HD inline float pow(float x, float y) { return std::pow(x, y); }
 GLASSBOX_HD inline double pow(double x, double y) { return std::pow(x, y); }
+GLASSBOX_HD inline float pow(float x, double y) { return std::pow(x, float(y)); }
 
 // a * b + c; whether it rounds once or twice is the target's choice, as it is for packs.
 GLASSBOX_HD inline float fma(float a, float b, float c) { return a * b + c; }

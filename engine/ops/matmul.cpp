@@ -1,5 +1,6 @@
 #include "engine/ops/matmul.h"
 
+#include "engine/autograd/autocast.h"
 #include "engine/ops/reduce.h"
 #include "engine/ops/shape.h"
 
@@ -138,10 +139,10 @@ void Linear::backward(const Saved& saved, Ins dy, Grads& grads) const {
 }  // namespace ops
 
 Tensor matmul(const Tensor& a, const Tensor& b, const ops::MatMul& op) {
-  return apply(op, a, b)[0];
+  return glassbox::apply(op, autocast::compute(a, b))[0];
 }
 Tensor linear(const Tensor& x, const Tensor& w, const Tensor& b) {
-  return apply(ops::Linear{}, x, w, b)[0];
+  return glassbox::apply(ops::Linear{}, autocast::compute(x, w, b))[0];
 }
 
 }  // namespace glassbox

@@ -10,15 +10,24 @@ namespace ops {
 
 namespace {
 
+// The type of parameters and statistics, which are alike: x's, or f32 beside a half x.
+DType channel_type(const Spec& x, Specs channels) {
+  if (x.dtype != DType::f16 && x.dtype != DType::bf16) return x.dtype;
+  for (const Spec& spec : channels) {
+    if (spec.defined) return spec.dtype == x.dtype ? x.dtype : DType::f32;
+  }
+  return DType::f32;
+}
+
 void check_channel(std::string_view op, std::string_view operand, const Spec& spec, const Spec& x,
-                   bool required) {
+                   DType type, bool required) {
   if (!spec.defined) {
     if (required) fail(op, cat(operand, " is undefined"));
     return;
   }
-  if (spec.shape != Shape{x.shape[1]} || spec.dtype != x.dtype) {
-    fail(op, cat(operand, " must be [", x.shape[1], "] ", x.dtype, " for x ", to_string(x),
-                 ", got ", to_string(spec)));
+  if (spec.shape != Shape{x.shape[1]} || spec.dtype != type) {
+    fail(op, cat(operand, " must be [", x.shape[1], "] ", type, " for x ", to_string(x), ", got ",
+                 to_string(spec)));
   }
 }
 
@@ -34,16 +43,17 @@ std::int64_t values_per_channel(const Shape& x) { return x[0] * x.product(2, x.r
 SpecList BatchNorm::infer(Specs in, bool) const {
   const Spec& x = in[0];
   check_input(name, x);
-  check_channel(name, "weight", in[1], x, false);
-  check_channel(name, "bias", in[2], x, false);
-  check_channel(name, "running mean", in[3], x, !training);
-  check_channel(name, "running variance", in[4], x, !training);
+  const DType type = channel_type(x, in.subspan(1));
+  check_channel(name, "weight", in[1], x, type, false);
+  check_channel(name, "bias", in[2], x, type, false);
+  check_channel(name, "running mean", in[3], x, type, !training);
+  check_channel(name, "running variance", in[4], x, type, !training);
   if (!(eps >= 0)) fail(name, cat("eps ", eps, " must be at least 0"));
   if (!training) return {x};
   if (values_per_channel(x.shape) == 1) {
     fail(name, cat("training needs more than one value per channel, got x ", to_string(x)));
   }
-  const Spec channel{Shape{x.shape[1]}, x.dtype, {}};
+  const Spec channel{Shape{x.shape[1]}, type, {}};
   return {x, channel, channel};
 }
 
@@ -63,18 +73,19 @@ Saves BatchNorm::saves() const {
 namespace {
 
 // What the gradients of a training batch's mean and variance add to dx, per channel dmean / n and
-// dvar 2 (x - mean) / n. In a model only the running averages read the two, and these are
-// undefined.
+// dvar 2 (x - mean) / n, in x's type. In a model only the running averages read the two, and these
+// are undefined.
 Tensor statistics_grad(const Saved& saved, const Tensor& dmean, const Tensor& dvar) {
   const Shape& x = saved.in_spec(0).shape;
   Shape channel{x[1]};
   for (int d = 2; d < x.rank(); ++d) channel.push_back(1);
   const double n = static_cast<double>(values_per_channel(x));
   Tensor dx;
-  if (dmean.defined()) dx = expand(reshape(dmean / n, channel), x);
+  const DType type = saved.in_spec(0).dtype;
+  if (dmean.defined()) dx = expand(cast(reshape(dmean / n, channel), type), x);
   if (dvar.defined()) {
-    const Tensor deviation = saved.input(0) - reshape(saved.output(1), channel);
-    const Tensor from_var = deviation * reshape(dvar * (2 / n), channel);
+    const Tensor deviation = cast(saved.input(0), dvar.dtype()) - reshape(saved.output(1), channel);
+    const Tensor from_var = cast(deviation * reshape(dvar * (2 / n), channel), type);
     dx = dx.defined() ? dx + from_var : from_var;
   }
   return dx;
@@ -109,10 +120,11 @@ SpecList BatchNormGrad::infer(Specs in, bool) const {
   if (x.defined && (x.shape != dy.shape || x.dtype != dy.dtype)) {
     fail(name, cat("dy ", to_string(dy), " does not match x ", to_string(x)));
   }
-  check_channel(name, "weight", in[2], dy, false);
-  check_channel(name, "mean", in[3], dy, true);
-  check_channel(name, "variance", in[4], dy, true);
-  const Spec channel{Shape{dy.shape[1]}, dy.dtype, {}};
+  const DType type = channel_type(dy, in.subspan(2));
+  check_channel(name, "weight", in[2], dy, type, false);
+  check_channel(name, "mean", in[3], dy, type, true);
+  check_channel(name, "variance", in[4], dy, type, true);
+  const Spec channel{Shape{dy.shape[1]}, type, {}};
   return {dy, channel, channel};
 }
 
@@ -155,7 +167,9 @@ Tensor batch_norm(const Tensor& x, const Tensor& weight, const Tensor& bias,
     const PhaseScope phase(Phase::update);
     const ops::BatchNormUpdate update{options.momentum.value_or(0), !options.momentum,
                                       ops::values_per_channel(x.shape())};
-    apply(update, state.running_mean, state.running_var, state.num_batches_tracked, out[1], out[2]);
+    const DType type = state.running_mean.dtype();
+    apply(update, state.running_mean, state.running_var, state.num_batches_tracked,
+          cast(out[1], type), cast(out[2], type));
   }
   return out[0];
 }

@@ -1,7 +1,8 @@
 // Batch normalisation (Ioffe & Szegedy 2015) over [N, C] or [N, C, ...]:
 //   y = (x - mean) / sqrt(var + eps) * weight + bias, per channel.
 // In training mean and (biased) variance are the batch's; they are taken plane by plane and merged
-// in a fixed order (Chan, Golub & LeVeque 1979), never as E[x^2] - E[x]^2.
+// in a fixed order (Chan, Golub & LeVeque 1979), never as E[x^2] - E[x]^2. Parameters and
+// statistics have x's type, or f32 beside an f16 or bf16 x, as in training with mixed precision.
 #pragma once
 #include <optional>
 

@@ -20,6 +20,7 @@
 #include "engine/ops/pool.h"
 #include "engine/ops/random.h"
 #include "engine/ops/reduce.h"
+#include "engine/ops/scaler.h"
 #include "engine/ops/shape.h"
 #include "engine/ops/softmax.h"
 #include "engine/ops/update.h"
@@ -37,6 +38,7 @@ using HeavyOps = OpList<
     Reshape,
     Select,
     Copy,
+    ToDevice,
     Permute,
     Slice,
     SliceGrad,
@@ -116,6 +118,8 @@ using HeavyOps = OpList<
     Ema,
     ClipGradNorm,
     ClipGradValue,
+    UnscaleGrads,
+    ScalerUpdate,
     // pointwise in its own way
     Where,
     Cast>;

@@ -2,9 +2,10 @@
 // tensor, so that a recorded or captured step follows a schedule, and write parameters and moments
 // in place. One op updates a whole group of n parameters.
 //
-// Inputs: the state, f64 [8 + n] = {the op's options, zeros up to 8, steps taken by each
+// Inputs: the state, f64 [8 + n] = {the op's options, zeros up to 7, skip, steps taken by each
 // parameter}, then p, g and the moments of each parameter. Outputs: the state, then p and the
-// moments of each. An undefined g leaves its parameter alone, and its steps. With `maximize`, -g
+// moments of each. An undefined g leaves its parameter alone, and its steps. A skip that is not 0
+// leaves everything alone: loss scaling sets it on the device (scaler.h). With `maximize`, -g
 // stands for g.
 #pragma once
 #include "engine/apply.h"
@@ -13,6 +14,7 @@ namespace glassbox {
 namespace ops {
 
 inline constexpr std::int64_t update_header = 8;  // the state's elements before the steps
+inline constexpr std::int64_t update_skip = 7;    // which of them is `skip`
 using MomentNames = SmallVector<std::string_view, 3>;
 
 // Stochastic gradient descent by PyTorch's rule (torch.optim.SGD):

@@ -1,5 +1,6 @@
 #include "engine/ops/pointwise.h"
 
+#include "engine/autograd/autocast.h"
 #include "engine/ops/create.h"
 #include "engine/ops/reduce.h"
 #include "engine/ops/shape.h"
@@ -126,6 +127,15 @@ Tensor with_scalar(const Tensor& x, double value) {
   return apply(Op{value}, x)[0];
 }
 
+template <class Op>
+Tensor of_two(const Tensor& a, const Tensor& b) {
+  return glassbox::apply(Op{}, autocast::widest(a, b))[0];
+}
+template <class Op>
+Tensor in_f32(const Op& op, const Tensor& x) {
+  return glassbox::apply(op, autocast::f32(x))[0];
+}
+
 }  // namespace
 
 Tensor relu(const Tensor& x) { return apply(ops::Relu{}, x)[0]; }
@@ -134,21 +144,21 @@ Tensor gelu(const Tensor& x) { return apply(ops::Gelu{}, x)[0]; }
 Tensor silu(const Tensor& x) { return apply(ops::Silu{}, x)[0]; }
 Tensor sigmoid(const Tensor& x) { return apply(ops::Sigmoid{}, x)[0]; }
 Tensor tanh(const Tensor& x) { return apply(ops::Tanh{}, x)[0]; }
-Tensor exp(const Tensor& x) { return apply(ops::Exp{}, x)[0]; }
-Tensor log(const Tensor& x) { return apply(ops::Log{}, x)[0]; }
+Tensor exp(const Tensor& x) { return in_f32(ops::Exp{}, x); }
+Tensor log(const Tensor& x) { return in_f32(ops::Log{}, x); }
 Tensor sqrt(const Tensor& x) { return apply(ops::Sqrt{}, x)[0]; }
 Tensor abs(const Tensor& x) { return apply(ops::Abs{}, x)[0]; }
 Tensor neg(const Tensor& x) { return apply(ops::Neg{}, x)[0]; }
 Tensor sin(const Tensor& x) { return apply(ops::Sin{}, x)[0]; }
 Tensor cos(const Tensor& x) { return apply(ops::Cos{}, x)[0]; }
 Tensor clamp(const Tensor& x, const ops::Clamp& op) { return apply(op, x)[0]; }
-Tensor pow(const Tensor& x, double exponent) { return apply(ops::Pow{exponent}, x)[0]; }
+Tensor pow(const Tensor& x, double exponent) { return in_f32(ops::Pow{exponent}, x); }
 
 Tensor operator-(const Tensor& x) { return neg(x); }
-Tensor operator+(const Tensor& a, const Tensor& b) { return apply(ops::Add{}, a, b)[0]; }
-Tensor operator-(const Tensor& a, const Tensor& b) { return apply(ops::Sub{}, a, b)[0]; }
-Tensor operator*(const Tensor& a, const Tensor& b) { return apply(ops::Mul{}, a, b)[0]; }
-Tensor operator/(const Tensor& a, const Tensor& b) { return apply(ops::Div{}, a, b)[0]; }
+Tensor operator+(const Tensor& a, const Tensor& b) { return of_two<ops::Add>(a, b); }
+Tensor operator-(const Tensor& a, const Tensor& b) { return of_two<ops::Sub>(a, b); }
+Tensor operator*(const Tensor& a, const Tensor& b) { return of_two<ops::Mul>(a, b); }
+Tensor operator/(const Tensor& a, const Tensor& b) { return of_two<ops::Div>(a, b); }
 Tensor operator+(const Tensor& a, double b) { return with_scalar<ops::AddScalar>(a, b); }
 Tensor operator-(const Tensor& a, double b) { return with_scalar<ops::AddScalar>(a, -b); }
 Tensor operator*(const Tensor& a, double b) { return with_scalar<ops::MulScalar>(a, b); }
@@ -157,17 +167,17 @@ Tensor operator+(double a, const Tensor& b) { return with_scalar<ops::AddScalar>
 Tensor operator-(double a, const Tensor& b) { return with_scalar<ops::RsubScalar>(b, a); }
 Tensor operator*(double a, const Tensor& b) { return with_scalar<ops::MulScalar>(b, a); }
 Tensor operator/(double a, const Tensor& b) { return with_scalar<ops::RdivScalar>(b, a); }
-Tensor minimum(const Tensor& a, const Tensor& b) { return apply(ops::Minimum{}, a, b)[0]; }
-Tensor maximum(const Tensor& a, const Tensor& b) { return apply(ops::Maximum{}, a, b)[0]; }
+Tensor minimum(const Tensor& a, const Tensor& b) { return of_two<ops::Minimum>(a, b); }
+Tensor maximum(const Tensor& a, const Tensor& b) { return of_two<ops::Maximum>(a, b); }
 
-Tensor eq(const Tensor& a, const Tensor& b) { return apply(ops::Equal{}, a, b)[0]; }
-Tensor ne(const Tensor& a, const Tensor& b) { return apply(ops::NotEqual{}, a, b)[0]; }
-Tensor lt(const Tensor& a, const Tensor& b) { return apply(ops::Less{}, a, b)[0]; }
-Tensor le(const Tensor& a, const Tensor& b) { return apply(ops::LessEqual{}, a, b)[0]; }
-Tensor gt(const Tensor& a, const Tensor& b) { return apply(ops::Greater{}, a, b)[0]; }
-Tensor ge(const Tensor& a, const Tensor& b) { return apply(ops::GreaterEqual{}, a, b)[0]; }
+Tensor eq(const Tensor& a, const Tensor& b) { return of_two<ops::Equal>(a, b); }
+Tensor ne(const Tensor& a, const Tensor& b) { return of_two<ops::NotEqual>(a, b); }
+Tensor lt(const Tensor& a, const Tensor& b) { return of_two<ops::Less>(a, b); }
+Tensor le(const Tensor& a, const Tensor& b) { return of_two<ops::LessEqual>(a, b); }
+Tensor gt(const Tensor& a, const Tensor& b) { return of_two<ops::Greater>(a, b); }
+Tensor ge(const Tensor& a, const Tensor& b) { return of_two<ops::GreaterEqual>(a, b); }
 Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b) {
-  return apply(ops::Where{}, condition, a, b)[0];
+  return glassbox::apply(ops::Where{}, autocast::widest(condition, a, b))[0];
 }
 Tensor cast(const Tensor& x, DType dtype) {
   return x.dtype() == dtype ? x : apply(ops::Cast{dtype}, x)[0];

@@ -103,7 +103,7 @@ Cost MaxPool2d::cost(Specs in, Specs out) const {
   return streaming_cost(window_flops(out[0].shape, kernel_size), in, out);
 }
 void MaxPool2d::backward(const Saved& saved, Ins dy, Grads& grads) const {
-  grads.set(0, apply(MaxPool2dGrad{saved.in_spec(0).shape}, dy[0], saved.output(1))[0]);
+  grads.set(0, apply(MaxPool2dGrad{saved.in_spec(0).shape, *this}, dy[0], saved.output(1))[0]);
 }
 
 SpecList AdaptiveMaxPool2d::infer(Specs in, bool grad) const {
@@ -116,9 +116,16 @@ Cost AdaptiveMaxPool2d::cost(Specs in, Specs out) const {
   return streaming_cost(static_cast<double>(in[0].numel()), in, out);
 }
 void AdaptiveMaxPool2d::backward(const Saved& saved, Ins dy, Grads& grads) const {
-  grads.set(0, apply(MaxPool2dGrad{saved.in_spec(0).shape}, dy[0], saved.output(1))[0]);
+  const MaxPool2dGrad grad{saved.in_spec(0).shape, {}, true};
+  grads.set(0, apply(grad, dy[0], saved.output(1))[0]);
 }
 
+Attrs MaxPool2dGrad::attrs(Specs in) const {
+  Attrs attrs = pool.attrs(in);
+  attrs.push_back({"x", x});
+  attrs.push_back({"adaptive", adaptive, !adaptive});
+  return attrs;
+}
 SpecList MaxPool2dGrad::infer(Specs in, bool) const {
   if (in[1].shape != in[0].shape || in[1].dtype != DType::i32) {
     fail(name, cat("indices ", to_string(in[1]), " do not match dy ", to_string(in[0])));

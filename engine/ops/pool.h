@@ -35,12 +35,15 @@ struct AdaptiveMaxPool2d {
   void backward(const Saved&, Ins dy, Grads&) const;
 };
 
-// dx of both: dy added where the indices say, and nowhere for -1. Inputs: dy, indices.
+// dx of both: dy added where the indices say, and nowhere for -1. Inputs: dy, indices, each of
+// which lies in its window: a GPU looks for what to add only there.
 struct MaxPool2dGrad {
   static constexpr std::string_view name = "max_pool2d_grad", kind = "MaxPoolGrad";
   Shape x;
+  MaxPool2d pool = {};    // its windows
+  bool adaptive = false;  // they are adaptive ones, and pool says nothing
   bool operator==(const MaxPool2dGrad&) const = default;
-  Attrs attrs(Specs) const { return {{"x", x}}; }
+  Attrs attrs(Specs in) const;
   SpecList infer(Specs in, bool grad) const;
   Cost cost(Specs in, Specs out) const;
 };

@@ -1,9 +1,11 @@
 #include "engine/ops/random.h"
 
 #include <cmath>
+#include <map>
 #include <mutex>
 
 #include "engine/autograd/tape.h"
+#include "engine/core/transfer.h"
 #include "engine/ops/create.h"
 
 namespace glassbox {
@@ -18,6 +20,8 @@ struct Defaults {
   std::mutex mutex;
   Generator cpu{0, Device::cpu()};
   Generator meta{0, Device::meta()};
+  std::map<int, Generator> cuda;  // made when first asked for
+  std::uint64_t seed = 0;
 };
 Defaults& defaults() {
   static Defaults& all =
@@ -30,32 +34,34 @@ Defaults& defaults() {
 Generator::Generator(std::uint64_t seed, Device device) : state_(make_state(seed, device)) {}
 
 void Generator::manual_seed(std::uint64_t seed) {
-  if (state_.device().is_meta()) return;
-  const auto state = state_.mutable_data<std::int64_t>();
-  state[0] = static_cast<std::int64_t>(seed);
-  state[1] = 0;
+  const std::int64_t state[] = {static_cast<std::int64_t>(seed), 0};
+  write_bytes(state_, 0, state, sizeof state);
 }
 
 void Generator::set_state(const Tensor& state) {
   if (state.shape() != Shape{2} || state.dtype() != DType::i64) {
     fail("Generator", cat("state must be [2] i64, got ", to_string(state.spec())));
   }
-  const auto from = state.data<std::int64_t>();
-  const auto to = state_.mutable_data<std::int64_t>();
-  to[0] = from[0];
-  to[1] = from[1];
+  copy_elements(state, state_);
+  state_.storage()->bump_version();
 }
 
 Generator& default_generator(Device device) {
   if (device.is_cpu()) return defaults().cpu;
   if (device.is_meta()) return defaults().meta;
-  fail("default_generator", cat("this build has no ", device, " device: CUDA support is off"));
+  Defaults& all = defaults();
+  const std::lock_guard lock(all.mutex);
+  const auto found = all.cuda.find(device.index());
+  if (found != all.cuda.end()) return found->second;
+  return all.cuda.emplace(device.index(), Generator(all.seed, device)).first->second;
 }
 
 void manual_seed(std::uint64_t seed) {
   Defaults& all = defaults();
   const std::lock_guard lock(all.mutex);
+  all.seed = seed;
   all.cpu.manual_seed(seed);
+  for (auto& [index, generator] : all.cuda) generator.manual_seed(seed);
 }
 
 namespace ops {

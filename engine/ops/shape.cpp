@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "engine/autograd/autocast.h"
 #include "engine/ops/create.h"
 #include "engine/ops/reduce.h"
 
@@ -34,6 +35,17 @@ SpecList Reshape::infer(Specs in, bool) const {
                    to_string(Attr::Value(shape)), known > 0 ? "" : " with a size of 0"));
   }
   return {out};
+}
+
+SpecList ToDevice::infer(Specs in, bool) const {
+  check_defined(name, in);
+  Spec out = in[0];
+  out.device = device;
+  return {out};
+}
+
+void ToDevice::backward(const Saved& saved, Ins dy, Grads& grads) const {
+  grads.set(0, dy[0].to(saved.in_spec(0).device));
 }
 
 void Reshape::backward(const Saved& saved, Ins dy, Grads& grads) const {
@@ -285,7 +297,10 @@ Tensor transpose(const Tensor& x, int dim0, int dim1) {
 Tensor slice(const Tensor& x, const ops::Slice& op) { return apply(op, x)[0]; }
 
 Tensor concat(std::span<const Tensor> xs, int dim) {
-  return glassbox::apply(ops::Concat{dim}, xs)[0];
+  if (!autocast::is_on()) return glassbox::apply(ops::Concat{dim}, xs)[0];
+  Tensors operands(xs.begin(), xs.end());
+  autocast::to_widest(operands);
+  return glassbox::apply(ops::Concat{dim}, Ins(operands))[0];
 }
 
 Tensor stack(std::span<const Tensor> xs, int dim) {
@@ -320,7 +335,7 @@ Tensor Tensor::to(Device device) const {
   if (this->device() == device) return *this;
   if (device.is_meta()) return empty(shape(), dtype(), device);
   if (this->device().is_meta()) fail("to", "a tensor on the meta device has no data to copy");
-  fail("to", cat("this build has no ", device, " device: CUDA support is off"));
+  return apply(ops::ToDevice{device}, *this)[0];
 }
 
 }  // namespace glassbox

@@ -40,6 +40,16 @@ struct Copy {  // the same values in memory of their own
   void backward(const Saved&, Ins dy, Grads& grads) const { grads.set(0, dy[0]); }
 };
 
+struct ToDevice {  // the same values on another device
+  static constexpr std::string_view name = "to_device", kind = "Identity";
+  Device device = {};
+  bool operator==(const ToDevice&) const = default;
+  Attrs attrs(Specs) const { return {{"device", to_string(device)}}; }
+  SpecList infer(Specs in, bool grad) const;
+  Cost cost(Specs in, Specs out) const { return streaming_cost(0, in, out); }
+  void backward(const Saved&, Ins dy, Grads& grads) const;
+};
+
 struct Permute {  // y's dimension i is x's dimension dims[i]
   static constexpr std::string_view name = "permute", kind = "Transpose";
   std::vector<int> dims = {};

@@ -1,5 +1,6 @@
 #include "engine/ops/softmax.h"
 
+#include "engine/autograd/autocast.h"
 #include "engine/ops/pointwise.h"
 #include "engine/ops/reduce.h"
 
@@ -233,23 +234,28 @@ Cost CrossEntropyGrad::cost(Specs in, Specs out) const {
 
 }  // namespace ops
 
-Tensor softmax(const Tensor& x, int dim) { return apply(ops::Softmax{dim}, x)[0]; }
-Tensor log_softmax(const Tensor& x, int dim) { return apply(ops::LogSoftmax{dim}, x)[0]; }
+Tensor softmax(const Tensor& x, int dim) {
+  return glassbox::apply(ops::Softmax{dim}, autocast::f32(x))[0];
+}
+Tensor log_softmax(const Tensor& x, int dim) {
+  return glassbox::apply(ops::LogSoftmax{dim}, autocast::f32(x))[0];
+}
 
 Tensor nll_loss(const Tensor& log_probabilities, const Tensor& targets, const ops::NllLoss& op,
                 const Tensor& weight) {
-  return apply(op, log_probabilities, targets, weight)[0];
+  return glassbox::apply(op, autocast::f32(log_probabilities, targets, weight))[0];
 }
 Tensor cross_entropy(const Tensor& x, const Tensor& targets, const ops::CrossEntropy& op,
                      const Tensor& weight) {
-  return apply(op, x, targets, weight)[0];
+  return glassbox::apply(op, autocast::f32(x, targets, weight))[0];
 }
 
 Tensor mse_loss(const Tensor& x, const Tensor& y, Reduction reduction) {
   if (x.shape() != y.shape()) {
     fail("mse_loss", cat("x ", x.shape(), " and y ", y.shape(), " have different shapes"));
   }
-  const Tensor squares = pow(x - y, 2);
+  const auto [a, b] = autocast::f32(x, y);
+  const Tensor squares = pow(a - b, 2);
   if (reduction == Reduction::none) return squares;
   return reduction == Reduction::sum ? sum(squares) : mean(squares);
 }

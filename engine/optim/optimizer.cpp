@@ -6,6 +6,7 @@
 #include <unordered_set>
 
 #include "engine/autograd/tape.h"
+#include "engine/core/transfer.h"
 #include "engine/graph/recorder.h"
 #include "engine/ops/create.h"
 #include "engine/ops/update.h"
@@ -79,6 +80,7 @@ void Optimizer::make_state(std::size_t g, std::initializer_list<double> options,
   std::copy(options.begin(), options.end(), state.begin());
   const Device device = parameters_.front().device();
   group.state = from(state, {static_cast<std::int64_t>(state.size())}, device);
+  group.options.assign(options);
   group.moments = moments;
   group.inputs = {group.state};
   group.inputs.reserve(1 + group.count * group.each());
@@ -150,7 +152,8 @@ std::size_t Optimizer::option_index(std::string_view name) const {
 }
 
 double Optimizer::option(std::string_view name, std::size_t g) const {
-  return group(g).state.to_vector<double>()[option_index(name)];
+  const std::size_t index = option_index(name);
+  return group(g).options[index];
 }
 
 void Optimizer::set_option(std::string_view name, double value, std::size_t g) {
@@ -161,8 +164,10 @@ void Optimizer::set_option(std::string_view name, double value, std::size_t g) {
 }
 
 void Optimizer::write_option(std::string_view name, double value, std::size_t g) {
+  const std::size_t index = option_index(name);
   Tensor state = group(g).state;
-  state.mutable_data<double>()[option_index(name)] = value;
+  write_bytes(state, index * sizeof value, &value, sizeof value);
+  groups_[g].options[index] = value;
 }
 
 void Optimizer::set_lr(double lr) {
@@ -197,6 +202,14 @@ StateDict Optimizer::state_dict() const {
 
 void Optimizer::load_state_dict(const StateDict& state) {
   load_strictly(name_, state_dict(), state);
+  reload_options();
+}
+
+void Optimizer::reload_options() {
+  for (Group& group : groups_) {
+    const std::vector<double> values = group.state.to_vector<double>();
+    std::copy_n(values.begin(), group.options.size(), group.options.begin());
+  }
 }
 
 void load_strictly(std::string_view what, const StateDict& own, const StateDict& state) {

@@ -73,6 +73,8 @@ class Optimizer {
   // Restores it bit for bit. Throws Error that lists every missing, unexpected and mismatched
   // entry, having changed nothing.
   void load_state_dict(const StateDict& state);
+  // Reads the options again, after something else has written the tensors of state_dict().
+  void reload_options();
 
  protected:
   using Names = std::initializer_list<std::string_view>;
@@ -97,6 +99,7 @@ class Optimizer {
   struct Group {
     std::size_t first = 0, count = 0;  // of parameters_
     Tensor state;
+    std::vector<double> options;  // those of state, as read and written here: no wait for a device
     ops::MomentNames moments;
     Tensors inputs;  // of the update op: kept, so that a step allocates none
     double initial_lr = -1;
@@ -104,6 +107,7 @@ class Optimizer {
   };
 
   friend class Scheduler;
+  friend class GradScaler;
   void write_option(std::string_view name, double value, std::size_t group);  // unchecked
 
   void make_arena();

@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <filesystem>
 
+#include "engine/core/cuda.h"
 #include "glassbox/usage_error.h"
 
 namespace glassbox {
@@ -26,9 +27,21 @@ const std::vector<double> photo_mean{0.485, 0.456, 0.406}, photo_std{0.229, 0.22
 // Decoded images that are kept; above, they are decoded each time they are needed.
 constexpr std::int64_t most_in_memory = std::int64_t(1) << 30;
 
+// A set of bytes that takes no more than a quarter of a GPU's free memory is kept there.
+bool fits_on(Device device, const Tensor& images) {
+  return device.is_cuda() &&
+         images.spec().bytes() <= cuda::properties(device.index()).free_memory / 4;
+}
+
 template <class Set>
 auto loader_of(Set set) {
-  return [set = std::move(set)](const DataLoaderOptions& o) { return DataLoader(set, o); };
+  return [set = std::move(set)](const DataLoaderOptions& o) {
+    if constexpr (std::is_base_of_v<ImageDataset, Set>) {
+      const ImageDataset& images = set;
+      if (fits_on(o.device, images.images)) return DataLoader(images.to(o.device), o);
+    }
+    return DataLoader(set, o);
+  };
 }
 
 template <class Set, class Options>

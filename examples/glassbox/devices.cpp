@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <fstream>
 #include <set>
 #include <sstream>
@@ -10,7 +11,10 @@
 #include <utility>
 
 #include "build_facts.h"
+#include "engine/core/cuda.h"
+#include "engine/core/error.h"
 #include "engine/core/threads.h"
+#include "glassbox/usage_error.h"
 
 namespace glassbox {
 
@@ -90,6 +94,31 @@ CpuInfo cpu_info() {
   return cpu;
 }
 
+namespace {
+
+std::string cuda_text() {
+  if (!cuda::is_available()) return fmt::format("cuda    none: {}\n", cuda::why_not());
+  std::string text;
+  for (int i = 0; i < cuda::device_count(); ++i) {
+    const cuda::DeviceProperties p = cuda::properties(i);
+    const auto row = [&text](const char* name, const std::string& value) {
+      text += fmt::format("        {:<13} {}\n", name, value);
+    };
+    text += fmt::format("cuda:{}  {}\n", i, p.name);
+    row("capability",
+        fmt::format("{}.{}, {} multiprocessors", p.major, p.minor, p.multiprocessors));
+    row("memory",
+        fmt::format("{:.1f} GiB, {:.1f} GiB free", static_cast<double>(p.total_memory) / (1u << 30),
+                    static_cast<double>(p.free_memory) / (1u << 30)));
+  }
+  std::string built;
+  for (const int a : cuda::architectures()) built += fmt::format(" {}.{}", a / 10, a % 10);
+  return text + fmt::format("        {:<13} {}\n        {:<13}{}\n", "libraries", cuda::versions(),
+                            "kernels for", built);
+}
+
+}  // namespace
+
 std::string devices_text(const CpuInfo& cpu) {
   std::string text = fmt::format("cpu     {}\n", cpu.model);
   const auto row = [&text](const char* name, const std::string& value) {
@@ -116,8 +145,33 @@ std::string devices_text(const CpuInfo& cpu) {
     row("memory",
         fmt::format("{:.1f} GiB, {:.1f} GiB available", cpu.memory_gib, cpu.available_gib));
   }
-  text += "cuda    none: this version of Glassbox computes on the CPU only\n";
-  return text;
+  return text + cuda_text();
+}
+
+Device device_of(const std::string& text) {
+  if (text == "auto") {
+    const char* const usual = std::getenv("GLASSBOX_DEVICE");
+    if (usual && *usual && std::string_view(usual) != "auto") return device_of(usual);
+    return cuda::is_available() ? Device::cuda(0) : Device::cpu();
+  }
+  Device device = Device::cpu();
+  try {
+    device = Device(text);
+  } catch (const Error&) {
+    device = Device::meta();  // refused below
+  }
+  if (device.is_meta()) {
+    throw UsageError(fmt::format("--device {}: give auto, cpu, cuda or cuda:N", text));
+  }
+  if (!device.is_cuda()) return device;
+  if (!cuda::is_available()) {
+    throw UsageError(fmt::format("--device {}: {}", text, cuda::why_not()));
+  }
+  if (device.index() >= cuda::device_count()) {
+    throw UsageError(fmt::format("--device {}: this machine has {} GPU{}, counted from 0", text,
+                                 cuda::device_count(), cuda::device_count() == 1 ? "" : "s"));
+  }
+  return device;
 }
 
 }  // namespace glassbox

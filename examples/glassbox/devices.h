@@ -4,6 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "engine/core/device.h"
+
 namespace glassbox {
 
 struct CpuInfo {
@@ -22,5 +24,10 @@ CpuInfo read_cpu_info(const std::string& cpuinfo, const std::string& meminfo);
 CpuInfo cpu_info();
 
 std::string devices_text(const CpuInfo& cpu);
+
+// The device that --device names: auto is $GLASSBOX_DEVICE where that is set, else the first GPU
+// where there is one, else the CPU. Throws
+// UsageError for another word, a GPU that does not exist, and cuda where there is none, with why.
+Device device_of(const std::string& text);
 
 }  // namespace glassbox

@@ -29,18 +29,25 @@ double Progress::seconds() const {
   return std::chrono::duration<double>(Clock::now() - start_).count();
 }
 
+double Progress::fraction_of(std::int64_t done) const {
+  return static_cast<double>(done) / static_cast<double>(std::max<std::int64_t>(1, total_));
+}
+
+bool Progress::is_due(std::int64_t done) const {
+  if (!terminal_) return fraction_of(done) >= next_plain_;
+  // Ten frames a second are enough for the eye.
+  return !drawn_ || done >= total_ || Clock::now() - last_ >= std::chrono::milliseconds(100);
+}
+
 void Progress::update(std::int64_t done, double loss, double accuracy) {
+  if (!is_due(done)) return;
   const auto now = Clock::now();
   const double elapsed = std::chrono::duration<double>(now - start_).count();
   if (terminal_) {
-    // Ten frames a second are enough for the eye.
-    if (drawn_ && done < total_ && now - last_ < std::chrono::milliseconds(100)) return;
     last_ = now;
     return draw(done, loss, accuracy, elapsed);
   }
-  const double fraction =
-      static_cast<double>(done) / static_cast<double>(std::max<std::int64_t>(1, total_));
-  if (fraction < next_plain_) return;
+  const double fraction = fraction_of(done);
   while (fraction >= next_plain_) next_plain_ += 0.25;
   fmt::print("{}  {}/{} images  {:.0f} images/s  loss {:.4f}  accuracy {:.4f}\n", title_, done,
              total_, static_cast<double>(done - already_) / elapsed, loss, accuracy);

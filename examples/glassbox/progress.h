@@ -11,6 +11,8 @@ class Progress {
   // `title` is "epoch 1/10"; `total` counts images, of which `already` were done before.
   Progress(std::string title, std::int64_t total, std::int64_t already = 0);
   ~Progress();
+  // Whether update would show something now: running sums on a device need not be read before.
+  bool is_due(std::int64_t done) const;
   // After each batch: images done so far, and the running loss and accuracy.
   void update(std::int64_t done, double loss, double accuracy);
   // Clears the line, so that a plain line can follow.
@@ -19,6 +21,7 @@ class Progress {
 
  private:
   using Clock = std::chrono::steady_clock;
+  double fraction_of(std::int64_t done) const;
   void draw(std::int64_t done, double loss, double accuracy, double seconds);
 
   std::string title_;

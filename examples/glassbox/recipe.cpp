@@ -54,6 +54,7 @@ void check_recipe(const TrainOptions& o) {
   among("--optimizer", o.optimizer, {"sgd", "adam", "adamw", "rmsprop"});
   among("--schedule", o.schedule,
         {"none", "step", "multistep", "exponential", "cosine", "onecycle", "plateau"});
+  among("--precision", o.precision, {"fp32", "tf32", "fp16", "bf16"});
   if (!(o.lr > 0 && std::isfinite(o.lr))) {
     wrong(fmt::format("--lr {} must be above 0 and finite", o.lr));
   }

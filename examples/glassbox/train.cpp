@@ -7,9 +7,11 @@
 #include <cstdio>
 #include <ctime>
 
+#include "engine/core/cuda.h"
 #include "engine/engine.h"
 #include "engine/io/file.h"
 #include "glassbox/data.h"
+#include "glassbox/devices.h"
 #include "glassbox/interrupt.h"
 #include "glassbox/machine.h"
 #include "glassbox/progress.h"
@@ -35,11 +37,22 @@ void check(const TrainOptions& o) {
   if (o.workers < 0 || o.workers > 256) {
     wrong(fmt::format("--workers {} must be from 0 to 256", o.workers));
   }
-  if (o.device != "auto" && o.device != "cpu") {
-    wrong("--device " + o.device + ": this build trains on the CPU only; give auto or cpu");
-  }
+  const Device device = device_of(o.device);
+  if (!o.draw.empty() && o.draw != "-")
+    from_user("--draw", [&o] { const viz::Canvas of_that_ending(o.draw); });
   check_recipe(o);
+  if ((o.precision == "fp16" || o.precision == "bf16") && !device.is_cuda()) {
+    wrong("--precision " + o.precision + " needs a GPU: the CPU computes f32");
+  }
   if (!o.resume) RunFolder::refuse_existing(o.run);
+}
+
+// "2 threads" or "cuda:0 (NVIDIA H200)".
+std::string describe(Device device) {
+  if (device.is_cuda()) {
+    return fmt::format("{} ({})", to_string(device), cuda::properties(device.index()).name);
+  }
+  return fmt::format("{} thread{}", num_threads(), num_threads() == 1 ? "" : "s");
 }
 
 // Runs the model on the meta device, where nothing is computed: what does not fit is known before
@@ -78,7 +91,8 @@ void write_config(const RunFolder& folder, const TrainOptions& o, const DataInfo
 }
 
 void write_result(const RunFolder& folder, const TrainOptions& o, const DataInfo& info,
-                  layers::ModuleBase& model, const std::vector<EpochResult>& epochs) {
+                  layers::ModuleBase& model, Device device,
+                  const std::vector<EpochResult>& epochs) {
   nlohmann::ordered_json json = {{"model", o.model_name},
                                  {"parameters", model.num_parameters()},
                                  {"data", info.note},
@@ -89,6 +103,7 @@ void write_result(const RunFolder& folder, const TrainOptions& o, const DataInfo
                                  {"momentum", o.momentum},
                                  {"weight_decay", o.weight_decay},
                                  {"seed", o.seed},
+                                 {"device", to_string(device)},
                                  {"threads", num_threads()},
                                  {"epochs", nlohmann::ordered_json::array()}};
   for (const EpochResult& e : epochs) json["epochs"].push_back(to_json(e));
@@ -130,7 +145,9 @@ class Run {
       const int epoch = training_.epochs_done();
       const bool finished = training_.run_epoch(
           [&] {
-            log_.after_step(epoch, training_.batch() - 1, training_.loss(), training_.accuracy());
+            const std::int64_t batch = training_.batch() - 1;
+            if (log_.is_due(batch))
+              log_.after_step(epoch, batch, training_.loss(), training_.accuracy());
             if (guard.interrupted()) return false;
             const std::int64_t every = options_.checkpoint_every;
             if (every > 0 && training_.step() % every == 0) try_to_save();
@@ -220,12 +237,16 @@ TrainResult train(layers::ModuleBase& model, TrainOptions options) {
     viz::History nowhere;
     const viz::TrainingProbes probes(model, nowhere, {.probes = options.probes});
   });
+  const Device device = device_of(options.device);
+  model.to(device);
+  // The weights were drawn on the CPU: what is drawn from now on is the same wherever it is.
+  if (!device.is_cpu())
+    default_generator(device).set_state(default_generator(Device::cpu()).state());
   RunFolder folder = options.resume ? RunFolder::open(options.run)
                                     : RunFolder::make(options.run, options.model_name);
   write_config(folder, options, data.info);
-  fmt::print("training {} ({} parameters) on {} with {} thread{}, run folder {}\n",
-             options.model_name, model.num_parameters(), data.info.note, num_threads(),
-             num_threads() == 1 ? "" : "s", folder.path());
+  fmt::print("training {} ({} parameters) on {} with {}, run folder {}\n", options.model_name,
+             model.num_parameters(), data.info.note, describe(device), folder.path());
   Training training(model, options, data);
   Run run(std::move(folder), training, model, options);
   if (options.resume) run.resume();
@@ -235,7 +256,7 @@ TrainResult train(layers::ModuleBase& model, TrainOptions options) {
   const auto file = [&run](const char* name) { return run.folder().file(name); };
   io::save_safetensors(file("model.safetensors"), training.weights(),
                        {{"model", options.model_name}, {"engine", "glassbox"}});
-  write_result(run.folder(), options, data.info, model, training.results());
+  write_result(run.folder(), options, data.info, model, device, training.results());
   fmt::print("saved {} and {}\n", file("model.safetensors"), file("result.json"));
   try_to_report(run.folder().path(), model, training, options, data);
   return {run.folder().path(), training.results()};

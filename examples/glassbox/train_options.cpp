@@ -26,6 +26,7 @@ void visit(Options& o, const F& f) {
   f("clip_norm", o.clip_norm);
   f("label_smoothing", o.label_smoothing);
   f("ema", o.ema);
+  f("precision", o.precision);
   f("seed", o.seed);
   f("limit_images", o.limit_images);
   f("workers", o.workers);

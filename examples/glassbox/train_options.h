@@ -29,7 +29,8 @@ struct TrainOptions {
   int warmup = 0;                 // epochs in which lr rises linearly before the schedule begins
   double clip_norm = 0;           // largest norm of all gradients together; 0: not clipped
   double label_smoothing = 0;
-  double ema = 0;  // decay of the weights' average; 0: none
+  double ema = 0;                  // decay of the weights' average; 0: none
+  std::string precision = "fp32";  // tf32, fp16, bf16: of convolutions and products on a GPU
   std::uint64_t seed = 0;
   std::string device = "auto";
   std::int64_t limit_images = 0;      // of the training set; 0: all

@@ -156,6 +156,9 @@ class TrainVerb {
     add("--clip-norm", o_.clip_norm, "largest norm of the gradients together (0: any)");
     add("--label-smoothing", o_.label_smoothing, "in [0, 1)");
     add("--ema", o_.ema, "decay of an average of the weights, which is then evaluated and saved");
+    add("--precision", o_.precision,
+        "of convolutions and products on a GPU: fp32, tf32, fp16 or bf16; weights stay f32")
+        ->capture_default_str();
   }
 
   void add_where() {
@@ -163,7 +166,8 @@ class TrainVerb {
         ->add_option("--epochs", epochs_,
                      is_demo_ ? "passes over the images (1)" : "passes over the images (10)")
         ->check(whole_number<int>());
-    add("--device", o_.device, "auto or cpu")->capture_default_str();
+    add("--device", o_.device, "cpu, cuda, cuda:N, or auto: a GPU where there is one")
+        ->capture_default_str();
     add("--seed", o_.seed, "of weights, order and augmentation")->capture_default_str();
     add("--run", o_.run, "folder for the result; must not exist (runs/MODEL-N)");
     verb_->add_option("--threads", threads_, "CPU threads (all cores)")->check(whole_number<int>());

@@ -23,10 +23,15 @@ constexpr std::int64_t test_batch_size = 100;  // the article's
 std::int64_t count_correct(const Tensor& outputs, const Tensor& labels) {
   const NoGrad no_grad;
   const std::vector<std::int64_t> predicted = argmax(outputs, 1).to_vector<std::int64_t>();
-  const auto truth = labels.data<std::int64_t>();
+  const std::vector<std::int64_t> truth = labels.to_vector<std::int64_t>();
   std::int64_t correct = 0;
   for (std::size_t i = 0; i < predicted.size(); ++i) correct += predicted[i] == truth[i];
   return correct;
+}
+
+Device device_of(layers::ModuleBase& model) {
+  const Tensors parameters = model.parameters();
+  return parameters.empty() ? Device::cpu() : parameters.front().device();
 }
 
 [[noreturn]] void stop_not_finite(layers::ModuleBase& model, const Tensor& inputs, double loss,
@@ -78,17 +83,27 @@ Training::Training(layers::ModuleBase& model, const TrainOptions& options, const
                                 .shuffle = true,
                                 .seed = options.seed,
                                 .limit = options.limit_images,
-                                .num_workers = options.workers})),
-      test_loader_(data.test({.batch_size = test_batch_size, .num_workers = options.workers})),
+                                .num_workers = options.workers,
+                                .device = device_of(model)})),
+      test_loader_(data.test({.batch_size = test_batch_size,
+                              .num_workers = options.workers,
+                              .device = device_of(model)})),
       criterion_({.label_smoothing = options.label_smoothing}),
       optimizer_(make_optimizer(options, model.parameters())),
       schedule_(options, *optimizer_, train_loader_.size()),
-      parameters_(model.parameters()) {
+      precision_(parse_precision(options.precision)),
+      parameters_(model.parameters()),
+      device_(device_of(model)),
+      sums_(zeros({2}, DType::f64, device_)) {
   if (options.ema > 0) ema_.emplace(model, optim::EMAOptions{.decay = options.ema});
+  if (precision_ == Precision::fp16) {
+    scaler_.emplace(optim::GradScalerOptions{.device = device_});
+  }
 }
 
 void Training::look(const std::function<void(viz::TrainingProbes&)>& at) {
   if (!probes_) return;
+  const NoAutocast no_autocast;  // what is looked at is no part of the step
   try {
     at(*probes_);
   } catch (const Error& e) {
@@ -99,26 +114,71 @@ void Training::look(const std::function<void(viz::TrainingProbes&)>& at) {
 
 void Training::step_once(const Tensor& inputs, const Tensor& labels) {
   look([this](viz::TrainingProbes& p) { p.begin_step({epochs_done(), now_.batch}); });
+  const AutocastScope scope(precision_);
   optimizer_->zero_grad();
   const Tensor outputs = model_.call({inputs}).at(0);
   const Tensor loss = criterion_(outputs, labels);
-  const double value = loss.item<double>();
-  if (!std::isfinite(value)) stop_not_finite(model_, inputs, value, epochs_done() + 1, step_);
-  loss.backward();
+  last_inputs_ = inputs;
+  if (device_.is_cpu()) {
+    const double value = loss.item<double>();
+    if (!std::isfinite(value)) stop_not_finite(model_, inputs, value, epochs_done() + 1, step_);
+  }
+  if (scaler_) {
+    scaler_->scale(loss).backward();
+    scaler_->unscale_(*optimizer_);  // before anybody looks at the gradients
+  } else {
+    loss.backward();
+  }
   look([](viz::TrainingProbes& p) { p.after_backward(); });
   if (options_.clip_norm > 0) optim::clip_grad_norm(parameters_, options_.clip_norm);
-  optimizer_->step();
+  if (scaler_) {
+    scaler_->step(*optimizer_);
+    scaler_->update();
+  } else {
+    optimizer_->step();
+  }
   look([](viz::TrainingProbes& p) { p.end_step(); });
   schedule_.after_step();
   if (ema_) ema_->update();
   ++step_;
   ++now_.batch;
   now_.images += labels.size(0);
-  now_.loss_sum += value * static_cast<double>(labels.size(0));
-  const std::int64_t correct = count_correct(outputs, labels);
-  now_.correct += correct;
-  last_loss_ = value;
-  last_accuracy_ = static_cast<double>(correct) / static_cast<double>(labels.size(0));
+  add_up(loss, outputs, labels);
+}
+
+void Training::add_up(const Tensor& loss, const Tensor& outputs, const Tensor& labels) {
+  const NoGrad no_grad;
+  last_images_ = labels.size(0);
+  const auto n = static_cast<double>(last_images_);
+  if (device_.is_cpu()) {
+    const std::int64_t correct = count_correct(outputs, labels);
+    last_ = tensor({loss.item<double>(), static_cast<double>(correct)}, Device::cpu());
+    now_.loss_sum += last_.data<double>()[0] * n;
+    now_.correct += correct;
+    return;
+  }
+  const Tensor right = cast(eq(argmax(outputs, 1), labels), DType::f64);
+  last_ = stack({cast(loss.detach(), DType::f64), sum(right)});
+  if (!factors_.defined() || factors_of_ != last_images_) {
+    factors_ = tensor({n, 1.0}, device_);
+    factors_of_ = last_images_;
+  }
+  add_to(sums_, last_ * factors_);
+}
+
+void Training::read_sums() {
+  if (device_.is_cpu()) return;
+  const std::vector<double> sums = sums_.to_vector<double>();
+  now_.loss_sum = sums[0];
+  now_.correct = static_cast<std::int64_t>(sums[1]);
+  if (!std::isfinite(sums[0])) {
+    stop_not_finite(model_, last_inputs_, sums[0], epochs_done() + 1, step_ - 1);
+  }
+}
+
+double Training::loss() const { return last_.to_vector<double>()[0]; }
+double Training::accuracy() const {
+  return last_.to_vector<double>()[1] / static_cast<double>(last_images_);
 }
 
 bool Training::run_epoch(const AfterStep& after_step, const BeforeStep& before_step) {
@@ -131,13 +191,19 @@ bool Training::run_epoch(const AfterStep& after_step, const BeforeStep& before_s
     if (before_step) before_step();
     step_once(inputs, labels);
     now_.seconds = before + progress.seconds();
-    const auto n = static_cast<double>(now_.images);
-    progress.update(now_.images, now_.loss_sum / n, static_cast<double>(now_.correct) / n);
+    if (progress.is_due(now_.images)) {
+      read_sums();
+      const auto n = static_cast<double>(now_.images);
+      progress.update(now_.images, now_.loss_sum / n, static_cast<double>(now_.correct) / n);
+    }
     if (!after_step()) return false;
   }
+  read_sums();
+  now_.seconds = before + progress.seconds();
   progress.finish();
   results_.push_back(finish_epoch());
   now_ = {};
+  sums_ = zeros({2}, DType::f64, device_);
   schedule_.after_epoch(results_.back().test_accuracy);
   return true;
 }
@@ -156,13 +222,14 @@ double Training::test_accuracy() {
   std::optional<optim::EMA::Swap> averaged;
   if (ema_) averaged.emplace(*ema_);
   const NoGrad no_grad;
+  const AutocastScope scope(precision_);
   model_.eval();
   std::int64_t correct = 0;
   Evaluator evaluator(data_.info.classes.size(), mistakes_of_a_report);
   test_loader_.set_epoch(0);
   for (auto at = test_loader_.begin(); at != test_loader_.end(); ++at) {
     const auto& [inputs, labels] = *at;
-    const Tensor outputs = model_.call({inputs}).at(0);
+    const Tensor outputs = cast(model_.call({inputs}).at(0), DType::f32);
     correct += count_correct(outputs, labels);
     evaluator.add(outputs, labels, at.indices());
   }
@@ -189,11 +256,17 @@ io::NamedTensors Training::training_state() {
   if (ema_) {
     for (const auto& [name, tensor] : ema_->state_dict()) all.emplace_back("ema." + name, tensor);
   }
-  all.emplace_back("generator", default_generator().state());
+  if (scaler_) {
+    for (const auto& [name, tensor] : scaler_->state_dict()) {
+      all.emplace_back("scaler." + name, tensor);
+    }
+  }
+  all.emplace_back("generator", default_generator(device_).state());
   return all;
 }
 
 Checkpoint Training::checkpoint() {
+  read_sums();
   Checkpoint c;
   c.step = step_;
   c.model = model_.state_dict();
@@ -236,8 +309,10 @@ void Training::restore(const Checkpoint& c) {
   }
   model_.load_state_dict(c.model);
   optim::load_strictly(what, training_state(), c.training);
+  optimizer_->reload_options();
   schedule_.load_state_dict(schedule);
   now_ = now;
+  sums_ = tensor({now.loss_sum, static_cast<double>(now.correct)}, device_);
   results_ = std::move(results);
   step_ = c.step;
 }

@@ -4,6 +4,8 @@
 #include <memory>
 #include <optional>
 
+#include "engine/autograd/autocast.h"
+#include "engine/optim/grad_scaler.h"
 #include "glassbox/checkpoint.h"
 #include "glassbox/data.h"
 #include "glassbox/evaluate.h"
@@ -37,9 +39,9 @@ class Training {
   std::int64_t batch() const { return now_.batch; }  // of the epoch that has begun
   std::int64_t batches() const { return train_loader_.size(); }  // of an epoch
   double lr() const { return optimizer_->lr(); }
-  // Of the last step alone.
-  double loss() const { return last_loss_; }
-  double accuracy() const { return last_accuracy_; }
+  // Of the last step alone. On a GPU each waits for that step.
+  double loss() const;
+  double accuracy() const;
 
   Checkpoint checkpoint();
   // Throws Error when it is not one of this training's.
@@ -53,6 +55,10 @@ class Training {
     double loss_sum = 0, seconds = 0;
   };
   void step_once(const Tensor& inputs, const Tensor& labels);
+  // Takes a step's loss and number of right answers into the running sums: at once on the CPU; on a
+  // GPU they stay there, so that the host goes on, until read_sums.
+  void add_up(const Tensor& loss, const Tensor& outputs, const Tensor& labels);
+  void read_sums();
   // What probes refuse never stops a training.
   void look(const std::function<void(viz::TrainingProbes&)>& at);
   EpochResult finish_epoch();
@@ -68,10 +74,18 @@ class Training {
   std::unique_ptr<optim::Optimizer> optimizer_;
   Schedule schedule_;
   std::optional<optim::EMA> ema_;
+  Precision precision_;
+  std::optional<optim::GradScaler> scaler_;  // of fp16
   viz::TrainingProbes* probes_ = nullptr;
   Tensors parameters_;
   std::int64_t step_ = 0;
-  double last_loss_ = 0, last_accuracy_ = 0;
+  Device device_;  // the model's
+  Tensor last_;    // of the last step, f64 [2]: loss, right answers
+  std::int64_t last_images_ = 0;
+  Tensor sums_;     // of the epoch so far: loss times images, right answers; not used on the CPU
+  Tensor factors_;  // {images, 1} of a batch of factors_of_ images
+  std::int64_t factors_of_ = 0;
+  Tensor last_inputs_;
   Running now_;
   std::vector<EpochResult> results_;
   std::optional<Evaluation> evaluation_;

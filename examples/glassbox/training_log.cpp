@@ -53,11 +53,11 @@ TrainingLog::TrainingLog(layers::ModuleBase& model, const std::string& folder,
 
 void TrainingLog::before_step(int, std::int64_t batch) {
   conv_output_.reset();
-  if (history_ && is_due(batch) && !conv_.empty()) conv_output_.emplace(model_, conv_);
+  if (is_due(batch) && !conv_.empty()) conv_output_.emplace(model_, conv_);
 }
 
 void TrainingLog::after_step(int epoch, std::int64_t batch, double loss, double accuracy) {
-  if (!history_ || !is_due(batch)) return;
+  if (!is_due(batch)) return;
   std::vector<viz::NamedValue> values{{"loss", loss}, {"accuracy", accuracy}};
   if (conv_weight_.defined()) values.push_back({"conv1_weight", conv_weight_.detach()});
   if (conv_output_ && conv_output_->has_value() && conv_output_->value().dim() == 4)

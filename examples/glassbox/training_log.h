@@ -25,6 +25,10 @@ class TrainingLog {
 
   // Before the step on that batch of that epoch, counted from 0.
   void before_step(int epoch, std::int64_t batch);
+  // Whether after_step logs this batch: else its loss need not be asked for.
+  bool is_due(std::int64_t batch) const {
+    return history_ && every_ > 0 && batch > 0 && batch % every_ == 0;
+  }
   void after_step(int epoch, std::int64_t batch, double loss, double accuracy);
   void after_epoch(const EpochResult& result, std::int64_t batches, double lr);
   // Before lines are printed to the terminal that frames are drawn on.
@@ -35,7 +39,6 @@ class TrainingLog {
   viz::TrainingProbes* probes() { return probes_ ? &*probes_ : nullptr; }
 
  private:
-  bool is_due(std::int64_t batch) const { return every_ > 0 && batch > 0 && batch % every_ == 0; }
   void log(const viz::Step& step, std::span<const viz::NamedValue> values);
   void draw();
 

@@ -33,7 +33,8 @@ TEST_CASE("op table: backward agrees with finite differences") {
   double worst = 0;
   for_each_sample([&](const Row&, const Sample& sample) {
     if (!any(differentiable_inputs(sample))) return;
-    const GradcheckReport report = gradcheck(sample.op, sample.inputs, options_of(sample));
+    const GradcheckReport report =
+        gradcheck(sample.op, inputs_of(sample, DType::f64), options_of(sample));
     CHECK_MESSAGE(report.ok, cat(report));
     ++checks;
     elements += report.checked;
@@ -69,7 +70,8 @@ TEST_CASE("op table: the gradients of each output alone") {
       const TensorFunction f = [&](const Tensors& xs) {
         return Tensors{run_op(sample.op, xs)[only]};
       };
-      const GradcheckReport report = gradcheck(f, sample.inputs, options_of(sample));
+      const GradcheckReport report =
+          gradcheck(f, inputs_of(sample, DType::f64), options_of(sample));
       CHECK_MESSAGE(report.ok, cat(report));
     }
   });
@@ -224,7 +226,7 @@ TEST_CASE("op table: a gradient that is wrong by a hundredth is caught") {
         GradcheckOptions options = options_of(sample);
         options.differentiable.assign(wanted.size(), false);
         options.differentiable[i] = true;
-        by_input[input] = !gradcheck(sample.op, sample.inputs, options).ok;
+        by_input[input] = !gradcheck(sample.op, inputs_of(sample, DType::f64), options).ok;
       }
     }
     for (const auto& entry : by_input) {

@@ -9,13 +9,17 @@
 
 namespace glassbox::test {
 
+// Where the tests of all ops run them: on the CPU, or with GLASSBOX_TEST_DEVICE=cuda on the CUDA
+// device (tests/cuda/cuda_device.h).
+Device test_device();
+
 using SpecVector = SmallVector<Spec, 6>;
 SpecVector specs_of(const Tensors& tensors);
 
 // Fresh copies of a sample's inputs, the f64 ones as `dtype`; on the meta device without data.
-Tensors inputs_of(const Sample& sample, DType dtype, Device device = Device::cpu());
+Tensors inputs_of(const Sample& sample, DType dtype, Device device = test_device());
 // The sample with those inputs.
-Sample sample_of(const Sample& sample, DType dtype);
+Sample sample_of(const Sample& sample, DType dtype, Device device = test_device());
 Tensors run_op(const AnyOp& op, const Tensors& inputs);
 
 bool is_view(const AnyOp& op);      // its output aliases an input, and nothing is written
@@ -30,7 +34,8 @@ bool any(const std::vector<bool>& flags);
 
 // The gradients of the differentiable inputs, of the sum of the outputs with random weights.
 // `only`: of one output alone. Undefined where none arrived.
-Tensors gradients_of(const Sample& sample, DType dtype, int only = -1);
+Tensors gradients_of(const Sample& sample, DType dtype, int only = -1,
+                     Device device = test_device());
 
 // The largest |got - want| / max(1, |want|); equal infinities and two NaN differ by 0. Infinite
 // when the shapes differ.

@@ -16,7 +16,7 @@ const std::vector<Row>& all_rows() {
           matmul_rows(),     softmax_rows(), random_rows(),     index_rows(),
           augment_rows(),    optim_rows(),   clip_rows(),       conv_transpose_rows(),
           group_norm_rows(), gather_rows(),  layer_norm_rows(), embedding_rows(),
-          attention_rows(),  lstm_rows()}) {
+          attention_rows(),  lstm_rows(),    scaler_rows()}) {
       all.insert(all.end(), family.begin(), family.end());
     }
     return all;

@@ -74,6 +74,7 @@ std::vector<Row> reduce_rows();
 std::vector<Row> update_rows();
 std::vector<Row> optim_rows();
 std::vector<Row> clip_rows();
+std::vector<Row> scaler_rows();
 std::vector<Row> pointwise_rows();
 std::vector<Row> conv_rows();
 std::vector<Row> pool_rows();

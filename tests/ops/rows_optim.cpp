@@ -9,11 +9,19 @@ namespace {
 
 using namespace glassbox::ops;
 
-// The state of a group: its options, zeros up to 8, then the steps of each parameter.
+// The state of a group: its options, zeros up to 8 of which the last is `skip`, then the steps of
+// each parameter.
 Tensor group_state(std::vector<double> options, const std::vector<double>& steps) {
   options.resize(8);
   options.insert(options.end(), steps.begin(), steps.end());
   return from(options, {static_cast<std::int64_t>(options.size())});
+}
+
+// The options of a step that is to be skipped.
+std::vector<double> skipped(std::vector<double> options) {
+  options.resize(8);
+  options[7] = 1;
+  return options;
 }
 
 // A parameter's tensors: averages of squares are above the squares of the other moments.
@@ -58,7 +66,7 @@ std::function<Tensors(const Sample&)> naive_group(Rule<Op> rule) {
       std::vector<Values> written{Values(in[1 + k * each])};
       for (std::size_t m = 0; m < moments; ++m) written.emplace_back(in[3 + k * each + m]);
       const Tensor& gradient = in[2 + k * each];
-      if (gradient.defined()) {
+      if (gradient.defined() && state[7] == 0) {
         const Values g(gradient);
         const double step = state[8 + static_cast<std::int64_t>(k)] += 1;
         for (std::int64_t i = 0; i < g.numel(); ++i) {
@@ -130,6 +138,8 @@ Row sgd_row() {
                    0),
       group_sample("two without momentum", plain, {0.1}, {0, 2}, {{1}, {0, 2}}),
       group_sample("many", moving, {0.1, 0.9, 0, 0.01}, {1}, {{50001}}),
+      group_sample("skipped", moving, skipped({0.1, 0.9, 0, 0.01}), {0, 3}, {{7}, {2, 2}}),
+      group_sample("skipped, plain", plain, skipped({0.1}), {4}, {{5001}}),
   };
   row.samples[0].flops = 15 * 4;
   row.reference = naive_group<Sgd>(sgd_rule);
@@ -170,6 +180,8 @@ Row adam_row() {
       group_sample("two, one empty", ams, usual, {0, 2}, {{1}, {0, 2}}),
       group_sample("many", plain, decay, {1}, {{50001}}),
       group_sample("many, amsgrad", ams, decay, {1}, {{50001}}),
+      group_sample("skipped", plain, skipped(decay), {0, 3}, {{7}, {2, 2}}),
+      group_sample("skipped, amsgrad", ams, skipped(decay), {4}, {{5001}}),
   };
   row.samples[0].flops = 15 * 15;
   row.reference = naive_group<Adam>(adam_rule);
@@ -208,6 +220,8 @@ Row rmsprop_row() {
       group_sample("two, one empty", centered, usual, {0, 2}, {{1}, {0, 2}}),
       group_sample("many", plain, all, {1}, {{50001}}),
       group_sample("many, both", both, all, {1}, {{50001}}),
+      group_sample("skipped", plain, skipped(all), {0, 3}, {{7}, {2, 2}}),
+      group_sample("skipped, both", both, skipped(all), {4}, {{5001}}),
   };
   row.samples[0].flops = 15 * 11;
   row.reference = naive_group<RmsProp>(rmsprop_rule);

@@ -264,15 +264,33 @@ Row max_grad_row() {
     }
     return {dx.tensor()};
   });
-  const auto add = [&](std::string label, const Shape& x, Pair y) {
-    const Shape dy{x[0], x[1], y.h, y.w};
-    row.samples.push_back(sample(std::move(label), Op{x},
-                                 {values(dy), integers(dy, 0, x.product(2, 4), 1, DType::i32)}));
+  // Each window's index is one of its inputs, another one for each output; -1 where it has none.
+  const auto add = [&](std::string label, const Op& op, const Axes& windows_of) {
+    const Shape dy = windows_of.output(op.x);
+    const std::int64_t columns = dy[3], windows = dy[2] * dy[3];
+    const Tensor at = filled(dy, DType::i32, [&](std::int64_t o) {
+      const Window& rows = windows_of.rows[static_cast<std::size_t>(o % windows / columns)];
+      const Window& cols = windows_of.columns[static_cast<std::size_t>(o % columns)];
+      const std::size_t taps = rows.at.size() * cols.at.size();
+      if (taps == 0) return -1.0;
+      const std::size_t tap = static_cast<std::size_t>(o * 7 + o / 3) % taps;
+      return static_cast<double>(rows.at[tap / cols.at.size()] * op.x[3] +
+                                 cols.at[tap % cols.at.size()]);
+    });
+    row.samples.push_back(sample(std::move(label), op, {values(dy), at}));
   };
-  add("several to one element", {2, 3, 3, 2}, {4, 5});
-  add("batch 1", {1, 2, 7, 5}, {3, 2});
-  add("empty batch", {0, 2, 7, 5}, {3, 2});
-  add("threads", {3, 6, 43, 53}, {21, 26});
+  const auto regular = [&](std::string label, const Shape& x, const ops::MaxPool2d& pool) {
+    add(std::move(label), Op{x, pool}, axes(pool, x));
+  };
+  regular("one to several outputs", {2, 3, 3, 2},
+          {.kernel_size = {3, 2}, .stride = 1, .padding = 1});
+  regular("batch 1", {1, 2, 7, 5}, {});
+  regular("empty batch", {0, 2, 7, 5}, {});
+  regular("threads", {3, 6, 43, 53}, {.kernel_size = 3, .stride = 2, .ceil_mode = true});
+  regular("dilated", {2, 2, 9, 8},
+          {.kernel_size = 3, .stride = {2, 1}, .padding = 1, .dilation = {2, 3}});
+  const Shape adapted{2, 2, 7, 5};
+  add("adaptive", Op{adapted, {}, true}, {adaptive(7, 3), adaptive(5, 4)});
   row.samples.push_back(
       sample("no element", Op{{1, 1, 1, 1}},
              {values({1, 1, 1, 2}), integers({1, 1, 1, 2}, -1, 0, 0, DType::i32)}));

@@ -346,9 +346,28 @@ Row expand_row() {
 
 }  // namespace
 
+// Between devices it is tested with them (tests/cuda).
+Row to_device_row() {
+  Row row{.op = "to_device"};
+  row.samples = {
+      sample("matrix", ToDevice{}, {values({3, 5})}),
+      sample("one", ToDevice{}, {values({1})}),
+      sample("no dimensions", ToDevice{}, {values({})}),
+      sample("empty", ToDevice{}, {values({0, 3})}),
+  };
+  add_types(row, ToDevice{}, {3, 5});
+  row.reference = [](const Sample& s) -> Tensors {
+    return {Values(s.inputs[0]).tensor(s.inputs[0].dtype())};
+  };
+  row.accepts_anything = true;
+  row.batched = true;
+  row.threads_from = 0;
+  return row;
+}
+
 std::vector<Row> shape_rows() {
-  return {reshape_row(),    select_row(), copy_row(), permute_row(), slice_row(),
-          slice_grad_row(), concat_row(), pad_row(),  expand_row()};
+  return {reshape_row(), select_row(),     copy_row(),   to_device_row(), permute_row(),
+          slice_row(),   slice_grad_row(), concat_row(), pad_row(),       expand_row()};
 }
 
 }  // namespace glassbox::test

@@ -1,0 +1,150 @@
+// Training steps on a GPU, data resident there: zero_grad, forward, loss, backward, SGD with
+// momentum. Prints one line of JSON; benchmarks/cuda_check.py runs it beside PyTorch, in turns.
+//   bench_cuda_training [--model cifar|resnet18|resnet50] [--batch N] [--steps N] [--warmup N]
+//                       [--tf32] [--device cuda:N]
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engine/core/cuda.h"
+#include "engine/engine.h"
+#include "layers/layers.h"
+#include "layers/models/models.h"
+
+using namespace glassbox;
+
+namespace {
+
+struct Options {
+  std::string model = "cifar", device = "cuda";
+  int batch = 128, steps = 50, warmup = 10;
+  bool tf32 = false;
+};
+
+bool read(int argc, char** argv, Options& o) {
+  for (int i = 1; i < argc; ++i) {
+    const std::string flag = argv[i];
+    const char* const value = i + 1 < argc ? argv[i + 1] : nullptr;
+    if (flag == "--tf32") {
+      o.tf32 = true;
+      continue;
+    }
+    if (!value) return false;
+    ++i;
+    if (flag == "--model")
+      o.model = value;
+    else if (flag == "--device")
+      o.device = value;
+    else if (flag == "--batch")
+      o.batch = std::atoi(value);
+    else if (flag == "--steps")
+      o.steps = std::atoi(value);
+    else if (flag == "--warmup")
+      o.warmup = std::atoi(value);
+    else
+      return false;
+  }
+  return o.batch > 0 && o.steps > 0 && o.warmup >= 0;
+}
+
+struct Problem {
+  std::shared_ptr<layers::ModuleBase> model;
+  std::int64_t size = 32, classes = 10;
+};
+
+Problem make(const std::string& name) {
+  if (name != "cifar" && name != "resnet18" && name != "resnet50") return {};
+  for (const models::Entry& entry : models::zoo()) {
+    if (entry.name == name) {
+      return {entry.make(), name == "resnet50" ? 224 : 32, name == "cifar" ? 10 : 1000};
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  Options o;
+  if (!read(argc, argv, o) || !make(o.model).model) {
+    std::fprintf(stderr,
+                 "usage: bench_cuda_training [--model cifar|resnet18|resnet50] [--batch N] "
+                 "[--steps N] [--warmup N] [--tf32] [--device cuda:N]\n");
+    return 2;
+  }
+  if (!cuda::is_available()) {
+    std::fprintf(stderr, "bench_cuda_training: no GPU: %s\n", cuda::why_not().c_str());
+    return 1;
+  }
+  try {
+    const Device device(o.device);
+    cuda::set_allow_tf32(o.tf32);
+    manual_seed(0);
+    const Problem problem = make(o.model);
+    layers::ModuleBase& model = *problem.model;
+    model.to(device);
+    layers::CrossEntropyLoss criterion;
+    optim::SGD optimizer(model.parameters(), {.lr = 0.01, .momentum = 0.9});
+    const Tensor inputs = randn({o.batch, 3, problem.size, problem.size}).to(device);
+    const Tensor labels = randint({o.batch}, 0, problem.classes).to(device);
+    const auto step = [&] {
+      optimizer.zero_grad();
+      const Tensor loss = criterion(model.call({inputs})[0], labels);
+      loss.backward();
+      optimizer.step();
+      return loss.detach();
+    };
+    Tensor loss;
+    for (int i = 0; i < o.warmup; ++i) loss = step();
+    cuda::synchronize(device.index());
+    allocator(device).reset_peak();
+    const cuda::Counters before = cuda::counters(device.index());
+
+    // Three times on three clocks: the host's for enqueuing, the device's between two points of its
+    // stream, and the host's until all is done.
+    using Clock = std::chrono::steady_clock;
+    const auto seconds = [](Clock::duration d) { return std::chrono::duration<double>(d).count(); };
+    cuda::Event first(device.index()), last(device.index());
+    const auto start = Clock::now();
+    first.record();
+    for (int i = 0; i < o.steps; ++i) loss = step();
+    last.record();
+    const double host = seconds(Clock::now() - start) / o.steps;
+    const double gpu = last.seconds_since(first) / o.steps;
+    cuda::synchronize(device.index());
+    const double all = seconds(Clock::now() - start) / o.steps;
+    const cuda::Counters after = cuda::counters(device.index());
+
+    GraphRecorder recorder;
+    {
+      const RecordScope scope(recorder);
+      criterion(model.call({inputs})[0], labels).backward();
+    }
+    const double flops = recorder.graph().total_cost(Phase::forward).flops +
+                         recorder.graph().total_cost(Phase::backward).flops;
+    const auto per_step = [&](std::uint64_t a, std::uint64_t b) {
+      return static_cast<double>(b - a) / o.steps;
+    };
+    std::printf(
+        "{\"engine\": \"glassbox\", \"mode\": \"eager\", \"model\": \"%s\", \"batch\": %d, "
+        "\"precision\": \"%s\", \"gpu\": \"%s\", \"step_ms\": %.4f, \"gpu_ms\": %.4f, "
+        "\"host_ms\": %.4f, \"images_per_second\": %.1f, \"launches\": %.1f, "
+        "\"driver_allocations\": "
+        "%.2f, \"host_waits\": %.2f, \"peak_mib\": %.1f, \"tflop_per_second\": %.3f, \"loss\": "
+        "%.4f}\n",
+        o.model.c_str(), o.batch, o.tf32 ? "tf32" : "fp32",
+        cuda::properties(device.index()).name.c_str(), all * 1e3, gpu * 1e3, host * 1e3,
+        o.batch / all, per_step(before.launches, after.launches),
+        per_step(before.driver_allocations, after.driver_allocations),
+        per_step(before.host_waits, after.host_waits),
+        static_cast<double>(allocator(device).stats().peak) / (1 << 20), flops / all * 1e-12,
+        loss.item<double>());
+  } catch (const Error& e) {
+    std::fprintf(stderr, "bench_cuda_training: %s\n", e.what());
+    return 1;
+  }
+}
