@@ -35,24 +35,25 @@ if(NOT CMAKE_CUDA_COMPILER)
   glassbox_no_cuda("nvcc of the CUDA Toolkit 12 or 13 is not found")
   return()
 endif()
-# Set before the language is: CMake's own default is one old architecture. Machine code for each
-# generation, and portable code of the last for those that come.
+# Unless they are given: machine code for each generation that nvcc knows, made from one portable
+# form, which is kept for generations that come. One form is one pass of the compiler, where CMake
+# makes one for each architecture; nothing in engine/cuda differs between them.
+set(architectures "")
 if(NOT CMAKE_CUDA_ARCHITECTURES)
   execute_process(COMMAND ${CMAKE_CUDA_COMPILER} --list-gpu-code OUTPUT_VARIABLE known ERROR_QUIET)
-  set(list "")
   foreach(architecture 80 86 89 90 100 120)
     if(known MATCHES "sm_${architecture}\n")
-      list(APPEND list ${architecture}-real)
-      set(last ${architecture})
+      list(APPEND architectures ${architecture})
     endif()
   endforeach()
-  if(NOT list)
-    glassbox_no_cuda("${CMAKE_CUDA_COMPILER} knows none of sm_80 to sm_120")
+  if(NOT 80 IN_LIST architectures)
+    glassbox_no_cuda("${CMAKE_CUDA_COMPILER} does not know sm_80")
     return()
   endif()
-  list(REMOVE_ITEM list ${last}-real)
-  list(APPEND list ${last})
-  set(CMAKE_CUDA_ARCHITECTURES ${list} CACHE STRING "GPU architectures to build for")
+  list(TRANSFORM architectures PREPEND sm_ OUTPUT_VARIABLE codes)
+  list(JOIN codes "," codes)
+  set(cuda_code -gencode=arch=compute_80,code=[${codes},compute_80])
+  set(CMAKE_CUDA_ARCHITECTURES OFF)
 endif()
 enable_language(CUDA)
 if(GLASSBOX_CCACHE AND NOT CMAKE_CUDA_COMPILER_LAUNCHER)
@@ -85,19 +86,22 @@ else()  # one program: the kernels go into the engine
 endif()
 target_link_libraries(glassbox_cuda PRIVATE CUDA::cudart_static CUDA::cublasLt CUDNN::cudnn)
 target_compile_features(glassbox_cuda PRIVATE cxx_std_20)
-set(architectures "${CMAKE_CUDA_ARCHITECTURES}")
-if(architectures STREQUAL native)
-  set(architectures "${CMAKE_CUDA_ARCHITECTURES_NATIVE}")
+if(NOT architectures)
+  set(architectures "${CMAKE_CUDA_ARCHITECTURES}")
+  if(architectures STREQUAL native)
+    set(architectures "${CMAKE_CUDA_ARCHITECTURES_NATIVE}")
+  endif()
+  string(REGEX REPLACE "[af]?-(real|virtual)" "" architectures "${architectures}")
+  set(cuda_code "")
 endif()
-string(REGEX REPLACE "[af]?-(real|virtual)" "" architectures "${architectures}")
 list(JOIN architectures " " architectures)
 target_compile_definitions(glassbox_cuda PRIVATE
                            GLASSBOX_CUDA_ARCHITECTURES="${architectures}")
 # CMake 3.25 knows nvcc's C++17 alone and drops a CUDA_STANDARD of 20 without a word.
 set_target_properties(glassbox_cuda PROPERTIES CUDA_STANDARD_REQUIRED OFF)
 target_compile_options(glassbox_cuda PRIVATE
-  $<$<COMPILE_LANGUAGE:CUDA>:-std=c++20 --expt-relaxed-constexpr --extended-lambda
-    -Xcompiler=-Wall,-Wextra --threads=2>
+  $<$<COMPILE_LANGUAGE:CUDA>:-std=c++20 --expt-relaxed-constexpr --extended-lambda ${cuda_code}
+    -Xcompiler=-Wall,-Wextra>
   $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra -Wshadow $<$<BOOL:${GLASSBOX_WERROR}>:-Werror>>)
 # Where the libraries were found: the toolkit's folder counts as the linker's own, so that CMake
 # writes no path to it.

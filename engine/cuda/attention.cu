@@ -6,6 +6,7 @@
 
 #include "engine/cuda/product.h"
 #include "engine/cuda/rows.h"
+#include "engine/ops/attention.h"
 #include "engine/ops/math.h"
 
 namespace glassbox {

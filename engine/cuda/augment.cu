@@ -2,6 +2,7 @@
 // once, and then write the plane's elements side by side; what they read is a row of bytes,
 // forwards or backwards, that the cache holds.
 #include "engine/cuda/launch.h"
+#include "engine/ops/augment.h"
 
 namespace glassbox {
 namespace cuda {

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "engine/cuda/group.h"
+#include "engine/ops/clip.h"
 #include "engine/ops/math.h"
 
 namespace glassbox {

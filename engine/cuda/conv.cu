@@ -2,6 +2,7 @@
 // take every shape and type: one thread sums one output or input pixel, one block one weight.
 #include "engine/cuda/launch.h"
 #include "engine/cuda/vendor.h"
+#include "engine/ops/conv.h"
 
 namespace glassbox {
 namespace cuda {

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "engine/cuda/launch.h"
+#include "engine/ops/create.h"
 
 namespace glassbox {
 namespace cuda {

@@ -3,6 +3,7 @@
 #include <type_traits>
 
 #include "engine/cuda/group.h"
+#include "engine/ops/ema.h"
 
 namespace glassbox {
 namespace cuda {

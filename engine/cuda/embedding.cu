@@ -2,6 +2,7 @@
 // of one row each; a block then adds a row's positions in their order, so the result is the same
 // from run to run.
 #include "engine/cuda/launch.h"
+#include "engine/ops/embedding.h"
 
 namespace glassbox {
 namespace cuda {

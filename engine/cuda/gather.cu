@@ -1,6 +1,7 @@
 // Gathering along a dimension, a thread for each index: neighbours in memory read and write
 // neighbours wherever the indices allow it.
 #include "engine/cuda/launch.h"
+#include "engine/ops/gather.h"
 
 namespace glassbox {
 namespace cuda {

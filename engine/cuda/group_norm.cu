@@ -3,6 +3,7 @@
 // block for each row joins them and makes of them the few numbers that a plane's elements need; the
 // last launch writes the elements.
 #include "engine/cuda/rows.h"
+#include "engine/ops/group_norm.h"
 #include "engine/ops/math.h"
 
 namespace glassbox {

@@ -3,6 +3,7 @@
 // block's, whose threads read neighbours; one over everything is many blocks' and then one block's.
 // Which it is does not show: of equals the first wins, in whatever order they are compared.
 #include "engine/cuda/launch.h"
+#include "engine/ops/index.h"
 
 namespace glassbox {
 namespace cuda {

@@ -11,8 +11,8 @@
 
 #include "engine/core/tensor.h"
 #include "engine/cuda/context.h"
-#include "engine/cuda/kernels.h"
 #include "engine/cuda/types.h"
+#include "engine/op.h"
 
 namespace glassbox::cuda {
 

@@ -1,6 +1,7 @@
 // Layer normalisation: a block for a row, which stays in the cache between its sums and its result.
 #include "engine/cuda/columns.h"
 #include "engine/cuda/rows.h"
+#include "engine/ops/layer_norm.h"
 #include "engine/ops/math.h"
 
 namespace glassbox {

@@ -3,6 +3,7 @@
 // leaves the device. A target that is no class is reported and counts as ignored.
 #include "engine/cuda/rows.h"
 #include "engine/ops/math.h"
+#include "engine/ops/softmax.h"
 
 namespace glassbox {
 namespace cuda {

@@ -3,6 +3,7 @@
 // steps, to one product at the end.
 #include "engine/cuda/columns.h"
 #include "engine/cuda/product.h"
+#include "engine/ops/lstm.h"
 #include "engine/ops/math.h"
 #include "engine/ops/pointwise.h"
 

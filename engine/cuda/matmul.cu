@@ -1,6 +1,7 @@
 // Matrix products: cuBLASLt, in batches as regular as the operands' broadcasting allows.
 #include "engine/cuda/launch.h"
 #include "engine/cuda/vendor.h"
+#include "engine/ops/matmul.h"
 
 namespace glassbox {
 namespace cuda {

@@ -3,6 +3,8 @@
 // LeVeque 1979); chunks depend on the shape alone, so the bits do too.
 #include "engine/cuda/launch.h"
 #include "engine/cuda/vendor.h"
+#include "engine/ops/math.h"
+#include "engine/ops/norm.h"
 
 namespace glassbox {
 namespace cuda {

@@ -4,6 +4,7 @@
 // be skipped is launched as well, since only the device knows.
 #include "engine/cuda/group.h"
 #include "engine/ops/math.h"
+#include "engine/ops/optim.h"
 
 namespace glassbox {
 namespace cuda {

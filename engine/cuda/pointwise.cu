@@ -1,6 +1,7 @@
 // Pointwise kernels: the formulas of ops/pointwise.h, a thread for each element.
 #include "engine/cuda/broadcast.h"
 #include "engine/cuda/launch.h"
+#include "engine/ops/pointwise.h"
 
 namespace glassbox {
 namespace cuda {

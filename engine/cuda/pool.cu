@@ -3,6 +3,7 @@
 // the windows that may hold it, so nothing is added by two threads.
 #include "engine/cuda/launch.h"
 #include "engine/cuda/vendor.h"
+#include "engine/ops/pool.h"
 
 namespace glassbox {
 namespace cuda {

@@ -7,6 +7,7 @@
 #include "engine/core/philox.h"
 #include "engine/cuda/launch.h"
 #include "engine/ops/math.h"
+#include "engine/ops/random.h"
 
 namespace glassbox {
 namespace cuda {

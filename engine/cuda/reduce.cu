@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "engine/cuda/launch.h"
+#include "engine/ops/reduce.h"
 
 namespace glassbox {
 namespace cuda {

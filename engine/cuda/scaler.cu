@@ -2,6 +2,7 @@
 // one thread then tells the groups and takes the mark into the scaler's state. The host learns
 // nothing of it.
 #include "engine/cuda/group.h"
+#include "engine/ops/scaler.h"
 
 namespace glassbox {
 namespace cuda {

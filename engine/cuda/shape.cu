@@ -4,6 +4,7 @@
 // dimensions. Neighbouring dimensions that x crosses as one are one, and a gather of one dimension
 // and step 1 is the driver's copy.
 #include "engine/cuda/launch.h"
+#include "engine/ops/shape.h"
 
 namespace glassbox {
 namespace cuda {

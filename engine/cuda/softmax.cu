@@ -2,6 +2,7 @@
 // second and third time a row comes from the cache.
 #include "engine/cuda/rows.h"
 #include "engine/ops/math.h"
+#include "engine/ops/softmax.h"
 
 namespace glassbox {
 namespace cuda {

@@ -1,5 +1,6 @@
 // In-place writes of whole tensors.
 #include "engine/cuda/launch.h"
+#include "engine/ops/update.h"
 
 namespace glassbox {
 namespace cuda {

@@ -92,7 +92,8 @@ Evaluation evaluate(const Trained& t, const Data& data, std::size_t most) {
   }
   Evaluator evaluator(t.info.classes.size(), most);
   const NoGrad no_grad;
-  DataLoader loader = data.test({.batch_size = batch_size, .num_workers = t.options.workers});
+  DataLoader loader = data.test(
+      {.batch_size = batch_size, .num_workers = t.options.workers, .device = device_of(*t.model)});
   for (auto at = loader.begin(); at != loader.end(); ++at)
     evaluator.add(t.model->call({(*at).inputs}).at(0), (*at).labels, at.indices());
   Evaluation e = evaluator.result(data);

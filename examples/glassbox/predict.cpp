@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "engine/engine.h"
+#include "glassbox/trained.h"
 #include "viz/text.h"
 
 namespace glassbox {
@@ -27,7 +28,7 @@ std::vector<Prediction> predict(const Trained& t, const std::vector<std::string>
       prediction.error = e.what();
       continue;
     }
-    const Tensor input = augment(pixels, first, {}, treat);
+    const Tensor input = augment(pixels, first, {}, treat).to(device_of(*t.model));
     const auto p = probabilities(t.model->call({input}).at(0), t.info.classes.size()).at(0);
     for (const std::size_t c : top(p, count)) prediction.best.emplace_back(t.info.classes[c], p[c]);
   }

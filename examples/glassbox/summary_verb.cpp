@@ -9,6 +9,7 @@
 #include <memory>
 
 #include "engine/io/file.h"
+#include "glassbox/devices.h"
 #include "glassbox/terminal.h"
 #include "glassbox/usage_error.h"
 #include "viz/viz.h"
@@ -58,7 +59,7 @@ Enum chosen(const std::string_view (&list)[size], const std::string& word) {
 
 struct SummaryArguments {
   std::string model, input, style = "tree", columns, format, output = "-", explain, max_batch,
-                            budget, optimizer = "sgd", color = "auto";
+                            budget, optimizer = "sgd", color = "auto", device = "cpu";
   std::int64_t batch = -1;
   int depth = -1;
   bool eval = false, ascii = false, no_ops = false, no_repeats = false, memory = false,
@@ -121,6 +122,7 @@ class SummaryVerb {
     // What is measured needs data; all else is only looked at.
     const bool needs_data = timed_ || a_.measure;
     const auto model = needs_data ? entry_.make() : make_on_meta(entry_);
+    if (needs_data) model->to(device_of(a_.device));
     if (a_.eval) model->eval();
     const std::vector<Shape> inputs =
         a_.input.empty() ? model->usual_inputs() : parse_shapes(a_.input);
@@ -257,6 +259,8 @@ void add_summary_verb(CLI::App& app, const FindModel& find, std::function<void()
   verb->add_flag("--memory", a->memory, "add the peak memory of a step, predicted");
   verb->add_flag("--measure", a->measure,
                  "run the model: time of every row, and memory as predicted and as measured");
+  verb->add_option("--device", a->device, "where to measure: cpu, cuda, cuda:N or auto")
+      ->capture_default_str();
   verb->add_option("--max-batch", a->max_batch,
                    "print only the largest batch whose training step fits, 8GiB");
   verb->add_option("--optimizer", a->optimizer, "of the memory's training step")

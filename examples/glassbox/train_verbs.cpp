@@ -11,6 +11,7 @@
 #include "engine/core/threads.h"
 #include "engine/io/file.h"
 #include "engine/ops/random.h"
+#include "glassbox/devices.h"
 #include "glassbox/evaluate.h"
 #include "glassbox/predict.h"
 #include "glassbox/run_folder.h"
@@ -246,7 +247,7 @@ class TrainVerb {
 // --- evaluate and predict ------------------------------------------------------------------------
 
 struct UseOptions {
-  std::string run, weights, data, csv, format = "text";
+  std::string run, weights, data, csv, format = "text", device = "auto";
   std::vector<std::string> images;
   std::size_t worst = 10, top = 5;
   std::optional<int> threads;
@@ -264,12 +265,22 @@ void add_common(CLI::App* verb, UseOptions& o) {
   verb->add_option("--weights", o.weights, "a safetensors file (RUN/model.safetensors)");
   verb->add_option("--format", o.format, "text or json")->capture_default_str();
   verb->add_option("--threads", o.threads, "CPU threads (all cores)")->check(whole_number<int>());
+  verb->add_option("--device", o.device, "cpu, cuda, cuda:N, or auto: a GPU where there is one")
+      ->capture_default_str();
+}
+
+// The run's model, where it shall be used.
+Trained trained(const UseOptions& o, const FindModel& find) {
+  const Device device = device_of(o.device);
+  Trained t = load_trained(o.run, o.weights, maker(find));
+  t.model->to(device);
+  return t;
 }
 
 void run_evaluate(const UseOptions& o, const FindModel& find) {
   use_threads(o.threads);
   const bool json = o.json();
-  const Evaluation e = evaluate(load_trained(o.run, o.weights, maker(find)), o.data, o.worst);
+  const Evaluation e = evaluate(trained(o, find), o.data, o.worst);
   if (!o.csv.empty()) io::write_file(o.csv, confusion_csv(e));
   if (json) {
     fmt::print("{}\n", to_json(e).dump(2));
@@ -281,7 +292,7 @@ void run_evaluate(const UseOptions& o, const FindModel& find) {
 void run_predict(const UseOptions& o, const FindModel& find) {
   use_threads(o.threads);
   const bool json = o.json();
-  const auto all = predict(load_trained(o.run, o.weights, maker(find)), o.images, o.top);
+  const auto all = predict(trained(o, find), o.images, o.top);
   std::size_t failed = 0;
   for (const Prediction& prediction : all) {
     if (!prediction.error.empty()) {

@@ -11,6 +11,11 @@
 
 namespace glassbox {
 
+Device device_of(layers::ModuleBase& model) {
+  const Tensors parameters = model.parameters();
+  return parameters.empty() ? Device::cpu() : parameters.front().device();
+}
+
 Trained load_trained(const std::string& run, const std::string& weights, const MakeModel& make) {
   const nlohmann::ordered_json config = read_config(run);
   const std::string file = run + "/config.json";

@@ -22,6 +22,9 @@ struct Trained {
 // ended. Throws UsageError when `run` is no run's folder, Error for weights that do not fit.
 Trained load_trained(const std::string& run, const std::string& weights, const MakeModel& make);
 
+// Where a model's parameters are; the CPU without any.
+Device device_of(layers::ModuleBase& model);
+
 // Outputs as probabilities of the data's classes: f64, row by row. Throws Error when there are
 // fewer outputs than classes.
 std::vector<std::vector<double>> probabilities(const Tensor& outputs, std::size_t classes);

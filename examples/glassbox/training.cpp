@@ -11,6 +11,7 @@
 #include "glassbox/find_nan.h"
 #include "glassbox/progress.h"
 #include "glassbox/report.h"
+#include "glassbox/trained.h"
 
 namespace glassbox {
 
@@ -27,11 +28,6 @@ std::int64_t count_correct(const Tensor& outputs, const Tensor& labels) {
   std::int64_t correct = 0;
   for (std::size_t i = 0; i < predicted.size(); ++i) correct += predicted[i] == truth[i];
   return correct;
-}
-
-Device device_of(layers::ModuleBase& model) {
-  const Tensors parameters = model.parameters();
-  return parameters.empty() ? Device::cpu() : parameters.front().device();
 }
 
 [[noreturn]] void stop_not_finite(layers::ModuleBase& model, const Tensor& inputs, double loss,

@@ -266,7 +266,7 @@ TEST_CASE("op table: batches of one and of none, odd sizes, and enough for sever
     bool one = false, none = false, odd = false;
     std::int64_t most = 0;
     for (const Sample& sample : row.samples) {
-      const Tensors outputs = run_op(sample.op, inputs_of(sample, DType::f64));
+      const Tensors outputs = run_op(sample.op, inputs_of(sample, DType::f64, Device::cpu()));
       std::int64_t elements = 0;
       for (const Tensor& t : sample.inputs) elements += t.defined() ? t.numel() : 0;
       for (const Tensor& t : outputs) elements += t.numel();

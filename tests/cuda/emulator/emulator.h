@@ -20,4 +20,9 @@ struct Counts {
   std::size_t device_bytes = 0;
 };
 
+Settings& settings();
+Counts& counts();
+// Says what the code under test did wrong, with the thread, and stops the program.
+[[noreturn]] void die(const char* what);
+
 }  // namespace emulator
