@@ -98,7 +98,7 @@ def table(lines):
         key = (line["model"], line["batch"], line["precision"], line["engine"], line["mode"])
         rows.setdefault(key, []).append(line)
     out = ["| model | batch | precision | engine | step ms (min-max) | GPU ms | host ms | images/s |"
-           " launches | peak MiB |", "|---|---|---|---|---|---|---|---|---|---|"]
+           " launches | peak MiB | of the floor |", "|---|---|---|---|---|---|---|---|---|---|---|"]
     for (model, batch, precision, engine, mode), runs in sorted(rows.items(), key=str):
         steps = [r["step_ms"] for r in runs]
         middle = lambda name: statistics.median(r.get(name, float("nan")) for r in runs)
@@ -106,7 +106,7 @@ def table(lines):
                    f"{statistics.median(steps):.3f} ({min(steps):.3f}-{max(steps):.3f}) | "
                    f"{middle('gpu_ms'):.3f} | {middle('host_ms'):.3f} | "
                    f"{middle('images_per_second'):.0f} | {middle('launches'):.0f} | "
-                   f"{middle('peak_mib'):.0f} |")
+                   f"{middle('peak_mib'):.0f} | {middle('of_floor'):.2f} |")
     return "\n".join(out)
 
 

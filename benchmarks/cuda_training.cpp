@@ -66,6 +66,29 @@ Problem make(const std::string& name) {
   return {};
 }
 
+// What this GPU reaches, in the precision in force: FLOPs per second of a large product, and bytes
+// per second of a large copy, read and written.
+struct Roof {
+  double flops = 0, bandwidth = 0;
+};
+Roof measure_roof(Device device) {
+  const NoGrad no_grad;
+  const DeviceScope scope(device);
+  const std::int64_t n = std::int64_t(32) * cuda::properties(device.index()).multiprocessors;
+  const Tensor a = randn({n, n}), large = randn({n * n * 8});
+  cuda::Event start(device.index()), end(device.index());
+  const auto seconds = [&](const auto& work) {
+    work();
+    start.record();
+    for (int i = 0; i < 5; ++i) work();
+    end.record();
+    return end.seconds_since(start) / 5;
+  };
+  const double cube = 2 * static_cast<double>(n) * static_cast<double>(n) * static_cast<double>(n);
+  return {cube / seconds([&] { matmul(a, a); }),
+          2 * static_cast<double>(large.spec().bytes()) / seconds([&] { copy(large); })};
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -124,8 +147,14 @@ int main(int argc, char** argv) {
       const RecordScope scope(recorder);
       criterion(model.call({inputs})[0], labels).backward();
     }
-    const double flops = recorder.graph().total_cost(Phase::forward).flops +
-                         recorder.graph().total_cost(Phase::backward).flops;
+    const Cost forward = recorder.graph().total_cost(Phase::forward);
+    const Cost backward = recorder.graph().total_cost(Phase::backward);
+    const double flops = forward.flops + backward.flops;
+    const auto bytes = static_cast<double>(forward.bytes_read + forward.bytes_written +
+                                           backward.bytes_read + backward.bytes_written);
+    // No step of these ops is faster: its arithmetic, or its operands read and written once an op.
+    const Roof roof = measure_roof(device);
+    const double floor = std::max(flops / roof.flops, bytes / roof.bandwidth);
     const auto per_step = [&](std::uint64_t a, std::uint64_t b) {
       return static_cast<double>(b - a) / o.steps;
     };
@@ -134,7 +163,9 @@ int main(int argc, char** argv) {
         "\"precision\": \"%s\", \"gpu\": \"%s\", \"step_ms\": %.4f, \"gpu_ms\": %.4f, "
         "\"host_ms\": %.4f, \"images_per_second\": %.1f, \"launches\": %.1f, "
         "\"driver_allocations\": "
-        "%.2f, \"host_waits\": %.2f, \"peak_mib\": %.1f, \"tflop_per_second\": %.3f, \"loss\": "
+        "%.2f, \"host_waits\": %.2f, \"peak_mib\": %.1f, \"tflop_per_second\": %.3f, "
+        "\"floor_ms\": %.4f, \"of_floor\": %.3f, \"roof_tflop\": %.2f, \"roof_gb\": %.0f, "
+        "\"loss\": "
         "%.4f}\n",
         o.model.c_str(), o.batch, o.tf32 ? "tf32" : "fp32",
         cuda::properties(device.index()).name.c_str(), all * 1e3, gpu * 1e3, host * 1e3,
@@ -142,7 +173,7 @@ int main(int argc, char** argv) {
         per_step(before.driver_allocations, after.driver_allocations),
         per_step(before.host_waits, after.host_waits),
         static_cast<double>(allocator(device).stats().peak) / (1 << 20), flops / all * 1e-12,
-        loss.item<double>());
+        floor * 1e3, floor / all, roof.flops * 1e-12, roof.bandwidth * 1e-9, loss.item<double>());
   } catch (const Error& e) {
     std::fprintf(stderr, "bench_cuda_training: %s\n", e.what());
     return 1;

@@ -94,6 +94,13 @@ if(NOT architectures)
   string(REGEX REPLACE "[af]?-(real|virtual)" "" architectures "${architectures}")
   set(cuda_code "")
 endif()
+# The portable code comes last, as compute_80; without one a newer generation is refused.
+if(cuda_code)
+  list(APPEND architectures compute_80)
+elseif(NOT CMAKE_CUDA_ARCHITECTURES MATCHES "-real$|^native$")
+  list(GET architectures -1 last)
+  list(APPEND architectures compute_${last})
+endif()
 list(JOIN architectures " " architectures)
 target_compile_definitions(glassbox_cuda PRIVATE
                            GLASSBOX_CUDA_ARCHITECTURES="${architectures}")

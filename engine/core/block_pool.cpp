@@ -27,6 +27,14 @@ bool worth_splitting(std::size_t rest, bool small) {
 
 BlockPool::BlockPool(Take take, Give give) : take_(std::move(take)), give_(std::move(give)) {}
 
+BlockPool::~BlockPool() {
+  release_cached();
+  for (const auto& [data, block] : used_) delete block;
+  for (Free* blocks : {&small_, &large_}) {
+    for (Block* block : *blocks) delete block;
+  }
+}
+
 BlockPool::Block* BlockPool::take_segment(std::size_t bytes, bool small) {
   const std::size_t size = segment_for(bytes);
   void* data = take_(size);

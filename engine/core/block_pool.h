@@ -21,7 +21,7 @@ class BlockPool {
   using Give = std::function<void(void* data, std::size_t bytes)>;
 
   BlockPool(Take take, Give give);
-  ~BlockPool() { release_cached(); }
+  ~BlockPool();  // blocks still in use stay the device's: nobody gives them back any more
   BlockPool(const BlockPool&) = delete;
   BlockPool& operator=(const BlockPool&) = delete;
 

@@ -161,14 +161,6 @@ std::size_t scratch_of(const Context& ctx, const ConvProblem& p) {
   return bytes > 0 ? static_cast<std::size_t>(bytes) : 0;
 }
 
-// cuDNN's plans are made for operands on 16-byte addresses, which a view may not have.
-bool aligned(std::initializer_list<const Tensor*> operands) {
-  for (const Tensor* t : operands) {
-    if (reinterpret_cast<std::uintptr_t>(t->raw()) % 16 != 0) return false;
-  }
-  return true;
-}
-
 // Runs cuDNN's plan, if there is one.
 bool run_plan(const Context& ctx, const ConvProblem& p, const Tensor& a, const Tensor& b,
               const Tensor& result) {

@@ -1,5 +1,8 @@
 #include "engine/cuda/device.h"
 
+#include <atomic>
+#include <cstdlib>
+#include <cstring>
 #include <memory>
 #include <mutex>
 #include <vector>
@@ -19,9 +22,12 @@ std::string version_text(int v) { return cat(v / 1000, ".", v % 1000 / 10); }
 
 thread_local Gpu* site_device = nullptr;  // of the kernel that is being launched
 
+constexpr std::size_t small_upload = std::size_t(64) << 10;
+constexpr std::size_t largest_pinned_copy = std::size_t(64) << 20;
+
 class CudaBackend final : public Backend {
  public:
-  explicit CudaBackend(int devices) : devices_(static_cast<std::size_t>(devices)) {}
+  explicit CudaBackend(int devices) : devices_(static_cast<std::size_t>(devices)) { make_pinned(); }
 
   int device_count() const override { return static_cast<int>(devices_.size()); }
   DeviceProperties properties(int d) override { return at(d).properties(); }
@@ -35,6 +41,7 @@ class CudaBackend final : public Backend {
   std::vector<int> architectures() const override {
     std::vector<int> out;
     int value = 0;
+    // "80 90 compute_80": machine code, and from where on portable code serves.
     for (const char* c = GLASSBOX_CUDA_ARCHITECTURES;; ++c) {
       if (*c >= '0' && *c <= '9') {
         value = 10 * value + (*c - '0');
@@ -42,7 +49,7 @@ class CudaBackend final : public Backend {
         out.push_back(value);
         value = 0;
       }
-      if (!*c) return out;
+      if (!*c || *c == 'c') return out;
     }
   }
   Counters counters(int d) override { return at(d).counters(); }
@@ -51,7 +58,16 @@ class CudaBackend final : public Backend {
 
   void upload(int d, void* to, const void* host, std::size_t bytes,
               std::shared_ptr<const void> keep) override {
-    at(d).upload(to, host, bytes, std::move(keep));
+    Gpu& gpu = at(d);
+    // Of up to 64 KiB the driver keeps a copy and returns; of more it would wait for the stream
+    // first, so those go through page-locked memory.
+    if (!keep && bytes > small_upload && bytes <= largest_pinned_copy) {
+      auto pinned = std::make_shared<Storage>(bytes, Device::cpu(), *pinned_);
+      std::memcpy(pinned->data(), host, bytes);
+      host = pinned->data();
+      keep = std::move(pinned);
+    }
+    gpu.upload(to, host, bytes, std::move(keep));
   }
   void download(int d, void* host, const void* from, std::size_t bytes) override {
     at(d).download(host, from, bytes);
@@ -114,15 +130,17 @@ class CudaBackend final : public Backend {
  private:
   Gpu& at(int d) {
     const std::lock_guard lock(mutex_);
-    if (!pinned_) make_pinned();
     std::unique_ptr<Gpu>& device = devices_[static_cast<std::size_t>(d)];
     if (!device) device = std::make_unique<Gpu>(d);
+    last_used_ = d;
     return *device;
   }
   void make_pinned() {
     pinned_ = std::make_unique<Allocator>(std::make_unique<PooledSource>(
         "page-locked memory",
-        [](std::size_t n) -> void* {
+        [this](std::size_t n) -> void* {
+          // A thread that only loads has chosen no device: another one's context would take memory.
+          cudaSetDevice(last_used_);
           void* data = nullptr;
           if (cudaHostAlloc(&data, n, cudaHostAllocPortable) == cudaSuccess) return data;
           cudaGetLastError();
@@ -133,6 +151,7 @@ class CudaBackend final : public Backend {
   }
 
   std::mutex mutex_;
+  std::atomic<int> last_used_{0};
   std::vector<std::unique_ptr<Gpu>> devices_;
   std::unique_ptr<Allocator> pinned_;
 };
@@ -143,14 +162,18 @@ bool runs_on(int capability, const std::vector<int>& built) {
   for (const int a : built) {
     if (a / 10 == capability / 10 && a <= capability) return true;
   }
-  return !built.empty() && capability >= built.front();
+  const char* const portable = std::strstr(GLASSBOX_CUDA_ARCHITECTURES, "compute_");
+  return portable && capability >= std::atoi(portable + std::strlen("compute_"));
 }
 
 }  // namespace
 
 void fail_cuda(std::string_view op, std::string_view call, cudaError_t error) {
   cudaGetLastError();
-  fail(op, cat(call, ": ", cudaGetErrorString(error), " (", cudaGetErrorName(error), ")"));
+  // What a kernel did wrong shows at whatever call comes next.
+  const bool earlier = error >= cudaErrorIllegalAddress && error < cudaErrorNotPermitted;
+  fail(op, cat(call, ": ", cudaGetErrorString(error), " (", cudaGetErrorName(error), ")",
+               earlier ? "; an op before this one failed: GLASSBOX_CUDA_SYNC=1 names it" : ""));
 }
 
 void name_fault_site(Context& ctx, const char* what) {

@@ -2,6 +2,7 @@
 #pragma once
 #include <array>
 #include <atomic>
+#include <bit>
 #include <list>
 #include <memory>
 #include <mutex>
@@ -64,7 +65,8 @@ class Gpu final {
       spare_events_.push_back(in_flight_.front().done);
       in_flight_.pop_front();
     }
-    if (!keep || bytes > largest_staged) {
+    if (!in_flight_.empty()) cudaGetLastError();  // that the first is not ready is no error
+    if (!keep || bytes > largest_staged || !make_room(staging(), bytes)) {
       check("copy", "cudaMemcpyAsync",
             cudaMemcpyAsync(to, host, bytes, cudaMemcpyHostToDevice, stream_));
       if (keep) hold(std::move(keep), stream_);
@@ -72,8 +74,8 @@ class Gpu final {
     }
     // Beside the computation, over a stream of its own, into a buffer of its own: `to` may still be
     // in use by what was enqueued before. From there it is a short copy on the device.
-    Staging& s = staging_[next_staging_++ % staging_.size()];
-    make_room(s, bytes);
+    Staging& s = staging();
+    ++next_staging_;
     check("copy", "cudaStreamWaitEvent", cudaStreamWaitEvent(copies_, s.consumed, 0));
     check("copy", "cudaMemcpyAsync",
           cudaMemcpyAsync(s.data, host, bytes, cudaMemcpyHostToDevice, copies_));
@@ -87,8 +89,9 @@ class Gpu final {
 
   void download(void* host, const void* from, std::size_t bytes) {
     use();
-    check("copy", "cudaMemcpyAsync",
-          cudaMemcpyAsync(host, from, bytes, cudaMemcpyDeviceToHost, stream_));
+    // Into pageable memory the call waits itself, and says what went wrong before it.
+    const cudaError_t error = cudaMemcpyAsync(host, from, bytes, cudaMemcpyDeviceToHost, stream_);
+    if (error != cudaSuccess) fail_fault("copy", error);
     wait("copy");
   }
 
@@ -220,20 +223,29 @@ class Gpu final {
   };
   static constexpr std::size_t largest_staged = std::size_t(64) << 20;
 
-  void make_room(Staging& s, std::size_t bytes) {
+  Staging& staging() { return staging_[next_staging_ % staging_.size()]; }
+
+  // False where the device has no memory left for it.
+  bool make_room(Staging& s, std::size_t bytes) {
     if (!s.arrived) {
       check("copy", "cudaEventCreate",
             cudaEventCreateWithFlags(&s.arrived, cudaEventDisableTiming));
       check("copy", "cudaEventCreate",
             cudaEventCreateWithFlags(&s.consumed, cudaEventDisableTiming));
     }
-    if (s.bytes >= bytes) return;
+    if (s.bytes >= bytes) return true;
     if (s.data) check("copy", "cudaFree", cudaFree(s.data));
     s.data = nullptr;
     s.bytes = 0;
     ++driver_allocations_;
-    check("copy", "cudaMalloc", cudaMalloc(&s.data, bytes));
-    s.bytes = bytes;
+    const std::size_t room = std::bit_ceil(bytes);
+    if (cudaMalloc(&s.data, room) != cudaSuccess) {
+      cudaGetLastError();
+      s.data = nullptr;
+      return false;
+    }
+    s.bytes = room;
+    return true;
   }
 
   struct InFlight {

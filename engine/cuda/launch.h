@@ -125,6 +125,14 @@ T* out_ptr(const Tensor& t) {
   return t.defined() ? reinterpret_cast<T*>(t.raw()) : nullptr;
 }
 
+// cuDNN is given operands on 16-byte addresses alone, which a view may not have.
+inline bool aligned(std::initializer_list<const Tensor*> operands) {
+  for (const Tensor* t : operands) {
+    if (t->defined() && reinterpret_cast<std::uintptr_t>(t->raw()) % 16 != 0) return false;
+  }
+  return true;
+}
+
 // Reports that a value is outside [0, limit), from a kernel.
 __device__ inline void report_fault(Fault* fault, std::uint32_t site, std::int64_t value,
                                     std::int64_t limit) {

@@ -63,9 +63,9 @@ struct MergeStatistics {  // a thread for each channel
   __device__ void operator()(std::int64_t channel) const {
     double m = 0, squares = 0, count = 0;
     for (std::int64_t k = 0; k < s.chunks; ++k) {
-      const Partial& p = from[channel * s.chunks + k];
       const double size = static_cast<double>(s.size(k));
       if (size == 0) continue;
+      const Partial& p = from[channel * s.chunks + k];
       const double all = count + size, d = p.first - m;
       m += d * size / all;
       squares += p.second + d * d * count * size / all;
@@ -190,9 +190,10 @@ struct ToInverse {
   }
 };
 
-// cuDNN takes images, with parameters and statistics in f32.
+// cuDNN takes images of f32 and f16, with parameters and statistics in f32; its sizes are 32 bits.
 bool cudnn_takes(DType dtype, DType parameters, const Shape& x) {
-  return x.rank() == 4 && x.numel() > 0 && parameters == DType::f32 && dtype != DType::f64;
+  return x.rank() == 4 && x.numel() > 0 && x.numel() <= INT32_MAX && parameters == DType::f32 &&
+         (dtype == DType::f32 || dtype == DType::f16);
 }
 
 std::size_t scratch_of(const Shape& x) {
@@ -230,7 +231,8 @@ void run(const ops::BatchNorm& op, Context& ctx, Ins in, Outs out) {
   const Tensor& mean = op.training ? out[1] : in[3];
   const Tensor& variance = op.training ? out[2] : in[4];
   const Planes s(x.shape());
-  if (op.training && cudnn_takes(x.dtype(), mean.dtype(), x.shape())) {
+  if (op.training && cudnn_takes(x.dtype(), mean.dtype(), x.shape()) &&
+      aligned({&x, &y, &in[1], &in[2]})) {
     auto* const room = ctx.scratch_as<float>();
     const float *weight = in_ptr<float>(in[1]), *bias = in_ptr<float>(in[2]);
     if (!weight || !bias) for_each(ctx, s.c, FillOnes{room, room + s.c});
@@ -266,7 +268,8 @@ std::size_t scratch(const ops::BatchNormGrad&, const Context&, Specs in, Specs) 
 void run(const ops::BatchNormGrad& op, Context& ctx, Ins in, Outs out) {
   const Tensor &dy = in[0], &x = in[1], &weight = in[2], &mean = in[3], &variance = in[4];
   const Planes s(dy.shape());
-  if (op.training && x.defined() && cudnn_takes(dy.dtype(), mean.dtype(), dy.shape())) {
+  if (op.training && x.defined() && cudnn_takes(dy.dtype(), mean.dtype(), dy.shape()) &&
+      aligned({&x, &dy, &weight, &mean})) {
     auto* const room = ctx.scratch_as<float>();
     const float* w = in_ptr<float>(weight);
     if (!w) {

@@ -186,7 +186,9 @@ bool cudnn_takes(const PoolProblem& p) {
   const auto fits = [](std::int64_t in, std::int64_t out, int kernel, int stride, int padding) {
     return (in + 2 * padding - kernel) / stride + 1 == out && padding < kernel;
   };
-  return p.x.numel() > 0 && p.dtype != DType::f64 &&
+  // Its sizes are 32 bits, and of the types it surely has these two.
+  return p.x.numel() > 0 && p.x.numel() <= INT32_MAX &&
+         (p.dtype == DType::f32 || p.dtype == DType::f16) &&
          fits(p.x[2], p.y[2], p.kernel.h, p.stride.h, p.padding.h) &&
          fits(p.x[3], p.y[3], p.kernel.w, p.stride.w, p.padding.w);
 }
@@ -201,7 +203,7 @@ void run(const ops::MaxPool2d& op, Context& ctx, Ins in, Outs out) {
   const Pair stride = stride_of(op.stride, op.kernel_size);
   const PoolProblem p{false,     true,           x.dtype(), x.shape(),
                       y.shape(), op.kernel_size, stride,    op.padding};
-  if (out.size() == 1 && op.dilation == Pair(1) && cudnn_takes(p)) {
+  if (out.size() == 1 && op.dilation == Pair(1) && cudnn_takes(p) && aligned({&x, &y})) {
     return pool_forward(ctx, p, x.raw(), y.raw());
   }
   maximum(ctx, Plane(x.shape(), y.shape(), op.kernel_size, stride, op.padding, op.dilation), x,
@@ -230,7 +232,7 @@ void run(const ops::AvgPool2d& op, Context& ctx, Ins in, Outs out) {
   const Pair stride = stride_of(op.stride, op.kernel_size);
   const PoolProblem p{true,      op.count_include_pad, x.dtype(), x.shape(),
                       y.shape(), op.kernel_size,       stride,    op.padding};
-  if (cudnn_takes(p)) return pool_forward(ctx, p, x.raw(), y.raw());
+  if (cudnn_takes(p) && aligned({&x, &y})) return pool_forward(ctx, p, x.raw(), y.raw());
   average(ctx, Plane(x.shape(), y.shape(), op.kernel_size, stride, op.padding, 1),
           op.count_include_pad, x, y);
 }

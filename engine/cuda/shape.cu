@@ -257,6 +257,7 @@ void run(const ops::SliceGrad& op, Context& ctx, Ins in, Outs out) {
 
 void run(const ops::Concat& op, Context& ctx, Ins in, Outs out) {
   const Shape& y = out[0].shape();
+  if (out[0].numel() == 0) return;
   const int d = normalize_dim(op.name, op.dim, y.rank());
   const std::int64_t inner = y.product(d + 1, y.rank()), stride = y[d] * inner;
   std::int64_t first = 0;

@@ -1,5 +1,7 @@
 // Matrix products by cuBLASLt. It is column-major: a row-major C = A B is its C^T = B^T A^T, so B
 // is its first factor, and a bias along C's columns is one along its rows.
+#include <algorithm>
+
 #include "engine/cuda/vendor_state.h"
 
 namespace glassbox::cuda {
@@ -27,7 +29,7 @@ unsigned alignment(const void* p) {
 }
 
 struct Alignments {
-  unsigned a, b, c;
+  unsigned a, b, c, bias;
 };
 
 template <class T>
@@ -61,7 +63,7 @@ cublasLtMatrixLayout_t layout(const Context& ctx, DType dtype, std::int64_t rows
   return made;
 }
 
-MatmulPlan make_plan(const Context& ctx, const Gemm& g, const Alignments& align) {
+MatmulPlan make_plan(const Context& ctx, const Gemm& g, const Alignments& align, const void* bias) {
   MatmulPlan plan;
   cublasComputeType_t compute = CUBLAS_COMPUTE_32F;
   cudaDataType_t scale = CUDA_R_32F;
@@ -80,6 +82,8 @@ MatmulPlan make_plan(const Context& ctx, const Gemm& g, const Alignments& align)
   if (g.bias) {
     const cublasLtEpilogue_t epilogue = CUBLASLT_EPILOGUE_BIAS;
     set(ctx, plan.operation, CUBLASLT_MATMUL_DESC_EPILOGUE, epilogue);
+    // The heuristic reads its alignment.
+    set(ctx, plan.operation, CUBLASLT_MATMUL_DESC_BIAS_POINTER, bias);
   }
   // As columns: B is [n,k] or, given transposed, [k,n]; A is [k,m] or [m,k]; C is [n,m].
   plan.a = layout(ctx, g.dtype, g.transpose_b ? g.k : g.n, g.transpose_b ? g.n : g.k, g.batch,
@@ -95,6 +99,9 @@ MatmulPlan make_plan(const Context& ctx, const Gemm& g, const Alignments& align)
   set(ctx, preference, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES, align.a);
   set(ctx, preference, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, align.c);
   set(ctx, preference, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, align.c);
+  // Where a sum over k is split, its parts are added as they were computed, not as they are stored.
+  const std::uint32_t schemes = CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE;
+  set(ctx, preference, CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK, schemes);
   cublasLtMatmulHeuristicResult_t result{};
   int found = 0;
   const cublasStatus_t status =
@@ -125,7 +132,8 @@ MatmulKey key_of(const Context& ctx, const Gemm& g, const Alignments& align) {
           ctx.allow_tf32,
           align.a,
           align.b,
-          align.c};
+          align.c,
+          align.bias};
 }
 
 }  // namespace
@@ -136,13 +144,27 @@ void fail_cublas(std::string_view op, std::string_view call, cublasStatus_t stat
 
 void gemm(const Context& ctx, const Gemm& g, const void* a, const void* b, const void* bias,
           void* c) {
+  constexpr std::int64_t most_batches = 65535;  // that one call takes
+  if (g.batch > most_batches) {
+    for (std::int64_t first = 0; first < g.batch; first += most_batches) {
+      Gemm part = g;
+      part.batch = std::min(most_batches, g.batch - first);
+      const auto size = static_cast<std::int64_t>(size_of(g.dtype));
+      const auto at = [&](const void* p, std::int64_t stride) {
+        return static_cast<const char*>(p) + first * stride * size;
+      };
+      gemm(ctx, part, at(a, g.stride_a), at(b, g.stride_b), bias,
+           const_cast<char*>(at(c, g.stride_c)));
+    }
+    return;
+  }
   Vendor& vendor = *ctx.vendor;
-  const Alignments align{alignment(a), alignment(b), alignment(c)};
+  const Alignments align{alignment(a), alignment(b), alignment(c), alignment(bias)};
   const std::lock_guard lock(vendor.mutex);
   const MatmulKey key = key_of(ctx, g, align);
   auto it = vendor.matmul_plans.find(key);
   if (it == vendor.matmul_plans.end()) {
-    it = vendor.matmul_plans.emplace(key, make_plan(ctx, g, align)).first;
+    it = vendor.matmul_plans.emplace(key, make_plan(ctx, g, align, bias)).first;
   }
   const MatmulPlan& plan = it->second;
   if (!plan.found) {

@@ -335,6 +335,7 @@ void conv(const Context& ctx, const ConvProblem& p, const void* a, const void* b
                                  1, &workspace));
   check(ctx.op, "cuDNN variant pack", pack.finalize());
   ++*ctx.launches;
+  const std::lock_guard lock(ctx.vendor->mutex);
   check(ctx.op, "cudnnBackendExecute",
         cudnnBackendExecute(ctx.vendor->dnn, plan.plan.get(), pack.get()));
 }

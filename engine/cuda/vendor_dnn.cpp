@@ -129,6 +129,7 @@ void norm_forward(const Context& ctx, const NormProblem& p, const void* x, const
                   const void* bias, void* y, void* mean, void* inverse_std) {
   const Image image(ctx.op, p.dtype, p.x), channels(ctx.op, DType::f32, Shape{1, p.x[1], 1, 1});
   ++*ctx.launches;
+  const std::lock_guard lock(ctx.vendor->mutex);
   check(ctx.op, "cudnnBatchNormalizationForwardTraining",
         cudnnBatchNormalizationForwardTraining(
             ctx.vendor->dnn, CUDNN_BATCHNORM_SPATIAL, &one, &zero, image.get(), x, image.get(), y,
@@ -140,6 +141,7 @@ void norm_backward(const Context& ctx, const NormProblem& p, const void* x, cons
                    void* dweight, void* dbias) {
   const Image image(ctx.op, p.dtype, p.x), channels(ctx.op, DType::f32, Shape{1, p.x[1], 1, 1});
   ++*ctx.launches;
+  const std::lock_guard lock(ctx.vendor->mutex);
   check(ctx.op, "cudnnBatchNormalizationBackward",
         cudnnBatchNormalizationBackward(ctx.vendor->dnn, CUDNN_BATCHNORM_SPATIAL, &one, &zero, &one,
                                         &zero, image.get(), x, image.get(), dy, image.get(), dx,

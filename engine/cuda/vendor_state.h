@@ -99,7 +99,7 @@ struct MatmulPlan {
 
 // All that a plan depends on, as numbers: looked up at every call.
 using ConvKey = std::array<std::int64_t, 24>;
-using MatmulKey = std::array<std::int64_t, 15>;
+using MatmulKey = std::array<std::int64_t, 16>;
 
 struct Vendor {
   int device = 0;
@@ -109,7 +109,7 @@ struct Vendor {
   // tensor's.
   void* workspace = nullptr;
   std::size_t workspace_bytes = 0;
-  std::mutex mutex;  // of the plans
+  std::mutex mutex;  // of the plans and of dnn, which one thread at a time may use
   std::map<ConvKey, ConvPlan> conv_plans;
   std::map<MatmulKey, MatmulPlan> matmul_plans;
   PlanCache choices;  // which plan was chosen, kept in a file

@@ -45,6 +45,7 @@ enum cudaError_t {
   cudaErrorNoKernelImageForDevice = 209,
   cudaErrorNotReady = 600,
   cudaErrorIllegalAddress = 700,
+  cudaErrorNotPermitted = 800,
   cudaErrorSystemDriverMismatch = 803,
   cudaErrorUnsupportedPtxVersion = 222,
 };
