@@ -107,7 +107,7 @@ target_compile_definitions(glassbox_cuda PRIVATE
 # CMake 3.25 knows nvcc's C++17 alone and drops a CUDA_STANDARD of 20 without a word.
 set_target_properties(glassbox_cuda PROPERTIES CUDA_STANDARD_REQUIRED OFF)
 target_compile_options(glassbox_cuda PRIVATE
-  $<$<COMPILE_LANGUAGE:CUDA>:-std=c++20 --expt-relaxed-constexpr --extended-lambda ${cuda_code}
+  $<$<COMPILE_LANGUAGE:CUDA>:-std=c++20 --expt-relaxed-constexpr ${cuda_code}
     -Xcompiler=-Wall,-Wextra>
   $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra -Wshadow $<$<BOOL:${GLASSBOX_WERROR}>:-Werror>>)
 # Where the libraries were found: the toolkit's folder counts as the linker's own, so that CMake

@@ -1,5 +1,7 @@
 #include "datasets/dataset.h"
 
+#include "engine/core/scope.h"
+
 namespace glassbox::datasets {
 
 std::int64_t ImageDataset::size() const {
@@ -26,6 +28,7 @@ Batch ImageDataset::batch(std::span<const std::int64_t> indices, const Draw& dra
 
 ImageDataset ImageDataset::to(Device device) const {
   ImageDataset moved = *this;
+  const NamedScope scope("data set");
   moved.images = images.to(device);
   return moved;
 }

@@ -10,6 +10,7 @@
 
 #include "engine/autograd/tape.h"
 #include "engine/core/philox.h"
+#include "engine/core/scope.h"
 #include "engine/core/threads.h"
 #include "engine/core/transfer.h"
 
@@ -162,6 +163,7 @@ class DataLoader::Iterator::Pass {
     Item item;
     try {
       const NoGrad no_grad;
+      const NamedScope scope("data loader");
       const std::int64_t begin = b * batch_size_;
       const auto count = std::min(static_cast<std::int64_t>(order_.size()) - begin, batch_size_);
       const std::span<const std::int64_t> chosen(order_.data() + begin,

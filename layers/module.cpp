@@ -210,6 +210,7 @@ void replace_contents(Tensor& tensor, const Tensor& with) {
 
 void ModuleBase::to(Device device) {
   const NoGrad no_grad;
+  const NamedScope scope(type_name() + "'s parameters and buffers");
   for (auto& [name, tensor] : state_dict()) {
     if (tensor.device() != device) replace_contents(tensor, tensor.to(device));
   }
@@ -218,6 +219,7 @@ void ModuleBase::to(Device device) {
 void ModuleBase::to(DType dtype) {
   if (!is_floating(dtype)) fail("to", cat("parameters cannot be ", dtype));
   const NoGrad no_grad;
+  const NamedScope scope(type_name() + "'s parameters and buffers");
   for (auto& [name, tensor] : state_dict()) {
     if (is_floating(tensor.dtype()) && tensor.dtype() != dtype) {
       replace_contents(tensor, cast(tensor, dtype));

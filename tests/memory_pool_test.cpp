@@ -136,7 +136,10 @@ TEST_CASE("allocator: over a device's source it counts, and says who holds the m
   FakeDevice device(64 * MiB);
   Allocator allocator(std::make_unique<PooledSource>(
       "cuda:7", device.take(), device.give(), [] { return std::string("the rest is elsewhere"); }));
-  const Allocator::Block a = allocator.allocate(30 * MiB);
+  const Allocator::Block a = [&] {
+    const NamedScope scope("cached pictures");
+    return allocator.allocate(30 * MiB);
+  }();
   const Allocator::Block b = allocator.allocate(100);
   MemoryStats stats = allocator.stats();
   CHECK(stats.allocated == 30 * MiB + 128);
@@ -150,13 +153,15 @@ TEST_CASE("allocator: over a device's source it counts, and says who holds the m
     message = e.what();
   }
   CHECK(message.find("out of memory on cuda:7: asked for 41943040 bytes") != message.npos);
-  CHECK(message.find("tensors hold 31457408 and its cache ") != message.npos);
+  CHECK(message.find("tensors hold 31457408 (cached pictures 31457280, outside any module 128) and "
+                     "its cache ") != message.npos);
   CHECK(message.find("the rest is elsewhere") != message.npos);
   allocator.free(a);
   const Allocator::Block c = allocator.allocate(40 * MiB);  // the cache was given back
   allocator.free(b);
   allocator.free(c);
   CHECK(allocator.stats().allocated == 0);
+  CHECK(allocator.holders().empty());
   allocator.release_cached();
   CHECK(allocator.stats().reserved == 0);
   CHECK(device.segments.empty());

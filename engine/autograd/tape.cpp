@@ -148,6 +148,7 @@ class Walk {
 
  private:
   void visit(TapeNode& node, Ins dy) {
+    const NamedScope scope(node.scope);
     if (node.released) {
       fail("backward", cat("the tape behind ", node.op.name(),
                            " was released by an earlier backward; call it once per forward pass or "
@@ -225,6 +226,7 @@ void tape_link(const OpType& type, const void* op, Ins in, Outs out, int recorde
   node->sequence = next_sequence.fetch_add(1, std::memory_order_relaxed);
   node->op = AnyOp(type, type.copy(op));
   node->recorded_node = recorded_node;
+  node->scope = scope_id();
   std::uint32_t wanted = 0;
   node->edges.reserve(in.size());
   node->in_specs.reserve(in.size());

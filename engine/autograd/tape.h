@@ -66,6 +66,7 @@ struct TapeNode {
   SmallVector<SavedTensor, 2> saved;
   std::vector<std::pair<int, Hook>> hooks;  // by output
   int recorded_node = -1;                   // the op's node in the recording that watched it
+  ScopeId scope = no_scope;                 // of the module that ran it
   bool released = false;
   ~TapeNode();
 };

@@ -40,9 +40,11 @@ void* Allocator::take_from_system(std::size_t bytes) {
 Allocator::Block Allocator::allocate(std::size_t bytes) {
   if (bytes > SIZE_MAX / 2) fail("allocator", cat("a request of ", bytes, " bytes is too large"));
   const std::size_t rounded = round_up(bytes, alignment);
+  const ScopeId owner = scope_id();
   std::lock_guard lock(mutex_);
   ++stats_.requests;
-  Block block{nullptr, rounded, rounded};
+  if (owner >= held_.size()) held_.resize(owner + 1);
+  Block block{nullptr, rounded, rounded, owner};
   if (source_) {
     if (rounded != 0 && !(block.data = source_->take(rounded))) out_of_memory(rounded);
   } else if (has_memory_ && rounded != 0) {
@@ -64,25 +66,52 @@ Allocator::Block Allocator::allocate(std::size_t bytes) {
     }
   }
   stats_.allocated += rounded;
+  held_[owner] += rounded;
   stats_.peak = std::max(stats_.peak, stats_.allocated);
   for (PeakScope* p = peaks_; p; p = p->next_) p->peak_ = std::max(p->peak_, stats_.allocated);
   return block;
 }
 
 void Allocator::out_of_memory(std::size_t bytes) const {
-  if (!source_) {
-    fail("allocator",
-         cat("out of memory: asked for ", bytes, " bytes while ", stats_.allocated, " are in use"));
+  const std::string path = scope_path();
+  std::string text = cat("asked for ", bytes, " bytes", path.empty() ? "" : " in " + path,
+                         " while this program's tensors hold ", stats_.allocated);
+  constexpr std::size_t named = 4;
+  const std::vector<Holder> holders = holders_locked();
+  for (std::size_t i = 0; i < std::min(holders.size(), named); ++i) {
+    const auto& [name, held] = holders[i];
+    text += cat(i == 0 ? " (" : ", ", name.empty() ? "outside any module" : name, " ", held);
   }
-  const std::size_t cached = source_->reserved() - std::min(source_->reserved(), stats_.allocated);
-  fail("allocator", cat("out of memory on ", source_->name(), ": asked for ", bytes,
-                        " bytes while this program's tensors hold ", stats_.allocated,
-                        " and its cache ", cached, "; ", source_->shortage()));
+  if (!holders.empty()) text += holders.size() > named ? ", ...)" : ")";
+  std::string where;
+  if (source_) {
+    where = " on " + source_->name();
+    const std::size_t reserved = source_->reserved();
+    text += cat(" and its cache ", reserved - std::min(reserved, stats_.allocated), "; ",
+                source_->shortage());
+  }
+  throw OutOfMemoryError(cat("allocator: out of memory", where, ": ", text));
+}
+
+std::vector<Allocator::Holder> Allocator::holders_locked() const {
+  std::vector<Holder> holders;
+  for (std::size_t id = 0; id < held_.size(); ++id) {
+    if (held_[id] > 0) holders.push_back({scope_name(static_cast<ScopeId>(id)), held_[id]});
+  }
+  std::stable_sort(holders.begin(), holders.end(),
+                   [](const Holder& a, const Holder& b) { return a.bytes > b.bytes; });
+  return holders;
+}
+
+std::vector<Allocator::Holder> Allocator::holders() const {
+  std::lock_guard lock(mutex_);
+  return holders_locked();
 }
 
 void Allocator::free(Block block) {
   std::lock_guard lock(mutex_);
   stats_.allocated -= block.bytes;
+  held_[block.owner] -= block.bytes;
   if (!block.data) return;
   if (source_)
     source_->give(block.data);

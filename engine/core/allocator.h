@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "engine/core/device.h"
+#include "engine/core/scope.h"
 
 namespace glassbox {
 
@@ -48,6 +49,7 @@ class Allocator {
     void* data = nullptr;      // null on the meta device and for empty requests
     std::size_t bytes = 0;     // what was asked for, rounded up to the alignment
     std::size_t capacity = 0;  // what the block really holds
+    ScopeId owner = no_scope;  // whose op asked for it
   };
 
   explicit Allocator(bool has_memory) : has_memory_(has_memory) {}
@@ -62,6 +64,13 @@ class Allocator {
   void free(Block block);
 
   MemoryStats stats() const;
+  // Who holds the bytes in use: the module paths in which they were asked for, or what a NamedScope
+  // called itself; "" for what was asked for outside. Largest first.
+  struct Holder {
+    std::string name;
+    std::size_t bytes;
+  };
+  std::vector<Holder> holders() const;
   void reset_peak();
   void release_cached();  // gives unused blocks back to the system
 
@@ -90,6 +99,7 @@ class Allocator {
  private:
   void* take_from_system(std::size_t bytes);
   [[noreturn]] void out_of_memory(std::size_t bytes) const;
+  std::vector<Holder> holders_locked() const;
   void release_cached_locked();
 
   const bool has_memory_;
@@ -97,7 +107,8 @@ class Allocator {
   mutable std::mutex mutex_;
   std::map<std::size_t, std::vector<void*>> cached_;  // by capacity
   MemoryStats stats_;
-  PeakScope* peaks_ = nullptr;  // those that live, a list
+  std::vector<std::size_t> held_;  // bytes in use, by ScopeId
+  PeakScope* peaks_ = nullptr;     // those that live, a list
 };
 
 // The allocator of a device. Throws Error for a device that this build or machine does not have.

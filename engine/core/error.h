@@ -8,10 +8,17 @@
 
 namespace glassbox {
 
-// The one exception type that the library throws.
+// What the library throws, this or a type derived from it.
 class Error : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
+};
+
+// A device has no more memory: the message says what was asked for, what is held and by whom. A
+// smaller batch may go.
+class OutOfMemoryError : public Error {
+ public:
+  using Error::Error;
 };
 
 // Joins anything printable with << into one string.

@@ -9,35 +9,43 @@
 
 #include "engine/cpu/context.h"
 
+#if defined(__clang__)
+#define GLASSBOX_ONE_COPY [[gnu::noinline]]
+#else
+#define GLASSBOX_ONE_COPY [[gnu::noinline, gnu::noclone]]
+#endif
+
 namespace glassbox::cpu {
 inline namespace GLASSBOX_CPU_LEVEL {
 
 // Elements that are worth handing to a thread in a memory-bound loop.
 inline constexpr std::int64_t grain = 16384;
 
-// Calls f(i) for i in [0, n), spread over the context's threads in contiguous runs.
+// Calls f(i, worker) for this worker's run of [0, n). Compiled once for each f, whatever the number
+// of threads: of two copies the compiler may contract a * b + c in one and not in the other.
 template <class F>
-void parallel_for(const Context& ctx, std::int64_t n, const F& f) {
-  const int threads = static_cast<int>(std::min<std::int64_t>(ctx.threads(), n));
-  if (threads <= 1) {
-    for (std::int64_t i = 0; i < n; ++i) f(i);
-    return;
-  }
-#pragma omp parallel for schedule(static) num_threads(threads)
-  for (std::int64_t i = 0; i < n; ++i) f(i);
+GLASSBOX_ONE_COPY void run_share(std::int64_t n, int worker, int workers, const F& f) {
+  const std::int64_t each = n / workers, longer = n % workers;
+  const std::int64_t begin = worker * each + std::min<std::int64_t>(worker, longer);
+  const std::int64_t end = begin + each + (worker < longer ? 1 : 0);
+  for (std::int64_t i = begin; i < end; ++i) f(i, worker);
 }
 
-// The same with f(i, worker), where `worker`, below ctx.threads(), tells whose working memory is
-// free to use. Results must not depend on it.
+// Calls f(i, worker) for i in [0, n), spread over the context's threads in contiguous runs.
+// `worker`, below ctx.threads(), tells whose working memory is free to use. Results must not depend
+// on it.
 template <class F>
 void parallel_for_workers(const Context& ctx, std::int64_t n, const F& f) {
   const int threads = static_cast<int>(std::min<std::int64_t>(ctx.threads(), n));
-  if (threads <= 1) {
-    for (std::int64_t i = 0; i < n; ++i) f(i, 0);
-    return;
-  }
-#pragma omp parallel for schedule(static) num_threads(threads)
-  for (std::int64_t i = 0; i < n; ++i) f(i, omp_get_thread_num());
+  if (threads <= 1) return run_share(n, 0, 1, f);
+#pragma omp parallel num_threads(threads)
+  run_share(n, omp_get_thread_num(), omp_get_num_threads(), f);
+}
+
+// The same with f(i).
+template <class F>
+void parallel_for(const Context& ctx, std::int64_t n, const F& f) {
+  parallel_for_workers(ctx, n, [&f](std::int64_t i, int) { f(i); });
 }
 
 // Calls f(begin, end) for the chunks of [0, n) of `chunk` elements each.

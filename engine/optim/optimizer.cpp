@@ -6,6 +6,7 @@
 #include <unordered_set>
 
 #include "engine/autograd/tape.h"
+#include "engine/core/scope.h"
 #include "engine/core/transfer.h"
 #include "engine/graph/recorder.h"
 #include "engine/ops/create.h"
@@ -76,6 +77,7 @@ void Optimizer::make_state(std::size_t g, std::initializer_list<double> options,
   Group& group = groups_[g];
   std::size_t i = 0;
   for (const double value : options) check_option(g, options_[i++], value);
+  const NamedScope scope(cat(name_, "'s state"));
   std::vector<double> state(static_cast<std::size_t>(ops::update_header) + group.count);
   std::copy(options.begin(), options.end(), state.begin());
   const Device device = parameters_.front().device();
@@ -102,6 +104,7 @@ void Optimizer::make_arena() {
   };
   std::size_t total = 0;
   for (const Tensor& p : parameters_) total += aligned(p.spec().bytes());
+  const NamedScope scope(cat(name_, "'s gradients"));
   const auto arena = std::make_shared<Storage>(total, parameters_.front().device());
   std::size_t offset = 0;
   for (std::size_t i = parameters_.size(); i-- > 0;) {

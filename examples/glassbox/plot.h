@@ -12,13 +12,13 @@
 namespace glassbox {
 
 struct PlotRequest {
-  std::vector<std::string> runs, metrics;  // metrics: names, or patterns with * and ?
+  std::vector<std::string> runs = {}, metrics = {};  // metrics: names, or patterns with * and ?
   double smooth = 0;
   bool log_x = false, log_y = false;
   // One line for the runs that are named alike up to a number at the end: their mean, and a
   // standard deviation to both sides.
   bool group = false;
-  std::optional<XAxis> x;  // left out: epochs where all runs have them, else steps
+  std::optional<XAxis> x = {};  // left out: epochs where all runs have them, else steps
 };
 
 struct PlotRow {

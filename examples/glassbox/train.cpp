@@ -14,6 +14,7 @@
 #include "glassbox/devices.h"
 #include "glassbox/interrupt.h"
 #include "glassbox/machine.h"
+#include "glassbox/memory_advice.h"
 #include "glassbox/progress.h"
 #include "glassbox/report.h"
 #include "glassbox/run_folder.h"
@@ -251,7 +252,12 @@ TrainResult train(layers::ModuleBase& model, TrainOptions options) {
   Run run(std::move(folder), training, model, options);
   if (options.resume) run.resume();
   std::fflush(stdout);
-  run.loop();
+  try {
+    run.loop();
+  } catch (const OutOfMemoryError& e) {
+    const std::string advice = memory_advice(model, options, data.info, device);
+    throw OutOfMemoryError(e.what() + (advice.empty() ? "" : ". " + advice));
+  }
 
   const auto file = [&run](const char* name) { return run.folder().file(name); };
   io::save_safetensors(file("model.safetensors"), training.weights(),

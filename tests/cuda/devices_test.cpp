@@ -4,10 +4,12 @@
 
 #include <array>
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <string_view>
 
 #include "tests/small_mnist.h"
 #include "tests/temp_folder.h"
@@ -121,6 +123,33 @@ TEST_CASE("cuda devices: a training on the GPU from end to end, and on the CPU f
   const auto on_cpu = nlohmann::json::parse(std::ifstream(cpu + "/result.json"));
   const double a = result.at("epochs").at(0).at("loss"), b = on_cpu.at("epochs").at(0).at("loss");
   CHECK(a == doctest::Approx(b).epsilon(1e-3));
+}
+
+TEST_CASE("cuda devices: a batch that is too large is answered with one to try, until it fits") {
+  const TempFolder folder;
+  make_small_mnist(folder / "data", 1200, 8);
+  const std::string common = "train --model mnist --dataset mnist --data '" + (folder / "data") +
+                             "' --device cuda --epochs 1 --log-every 0 --batch-size ";
+  int batch = 1200, tries = 0;
+  for (;; ++tries) {
+    const std::string run_folder = folder / ("run" + std::to_string(tries));
+    const Output out = run(emulated("memory_mib=64"),
+                           common + std::to_string(batch) + " --run '" + run_folder + "'");
+    if (out.code == 0) break;
+    CHECK(out.code == 1);
+    check_has(out, "out of memory on cuda:0: asked for ");
+    check_has(out, "(Net");  // who holds what
+    check_has(out, "A step of mnist with --batch-size " + std::to_string(batch) + " takes about ");
+    constexpr std::string_view advice = "try --batch-size ";
+    const std::size_t at = out.text.find(advice);
+    REQUIRE_MESSAGE(at != std::string::npos, out.text);
+    const int smaller = std::atoi(out.text.c_str() + at + advice.size());
+    REQUIRE_MESSAGE(smaller < batch, out.text);
+    REQUIRE_MESSAGE(smaller > 0, out.text);
+    batch = smaller;
+  }
+  CHECK(tries >= 1);
+  CHECK(tries <= 3);
 }
 
 #endif

@@ -243,7 +243,9 @@ TEST_CASE("probe: images of a sample, of weights, and small ones of large maps")
   const Tensor small = history["small/features.0/image"].tensor(0);
   CHECK(small.shape() == Shape{3, 3, 3});
   const std::vector<double> all = values(again.value()[0]);
-  const auto at = [&all](std::size_t y, std::size_t x) { return all[2 * 36 + y * 6 + x]; };
+  const auto at = [&all](std::size_t row, std::size_t column) {
+    return all[2 * 36 + row * 6 + column];
+  };
   CHECK(values(small[2])[3 + 2] ==
         doctest::Approx((at(2, 4) + at(2, 5) + at(3, 4) + at(3, 5)) / 4));
   viz::image_chart(history["small/features.0/image"]);

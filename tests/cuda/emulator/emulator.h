@@ -14,7 +14,8 @@ struct Settings {
   int fault = 0;                              // what the next waits return
   bool reverse_blocks = false;
 };
-// At load, GLASSBOX_EMULATOR sets them too: "devices=1 count_error=35 driver=12040 capability=70".
+// At load, GLASSBOX_EMULATOR sets them too: "devices=1 count_error=35 driver=12040 capability=70
+// memory_mib=64".
 struct Counts {
   std::uint64_t mallocs = 0, waits = 0, launches = 0, kernels = 0;
   std::size_t device_bytes = 0;

@@ -42,6 +42,7 @@ Settings settings_ = [] {
     if (name == "count_error") s.count_error = value;
     if (name == "driver") s.driver = value;
     if (name == "capability") s.capability = value;
+    if (name == "memory_mib") s.memory = std::size_t(value) << 20;
   }
   return s;
 }();
