@@ -2,7 +2,7 @@
 it where that program is, and the benchmarks in turns with PyTorch where that is. Writes one JSON and
 one Markdown table, and says what of it failed.
 
-    cuda_check.py BUILD OUTPUT [--rounds N] [--seconds N]
+    cuda_check.py BUILD OUTPUT [--rounds N] [--seconds N] [--cases MODEL:BATCH,...]
 """
 import argparse
 import json
@@ -14,9 +14,11 @@ import subprocess
 import sys
 import time
 
-CASES = [("cifar", 128), ("cifar", 512), ("cifar", 2048), ("resnet18", 512), ("resnet50", 128)]
-PEERS = [[], ["--channels-last"], ["--mode", "compile"], ["--mode", "reduce-overhead"],
-         ["--mode", "graph"], ["--mode", "graph", "--channels-last"]]
+CASES = "cifar:128,cifar:512,cifar:2048,resnet18:512,resnet50:128"
+PRECISIONS = ["fp32", "tf32", "bf16"]
+# What compiles takes up to a minute to begin: it comes after all that does not.
+PEERS = [[[], ["--channels-last"], ["--mode", "graph"], ["--mode", "graph", "--channels-last"]],
+         [["--mode", "compile"], ["--mode", "reduce-overhead"]]]
 
 
 class Check:
@@ -41,7 +43,8 @@ class Check:
                                   timeout=self.left())
             code, text = done.returncode, done.stdout
         except subprocess.TimeoutExpired as e:
-            code, text = 124, (e.stdout or b"").decode(errors="replace")
+            text = e.stdout or ""  # bytes in some versions of Python
+            code, text = 124, text if isinstance(text, str) else text.decode(errors="replace")
         except OSError as e:
             code, text = 127, str(e)
         step = {"step": name, "result": "ok" if code == 0 else f"failed ({code})",
@@ -58,7 +61,7 @@ class Check:
         return json.loads(line) if line else None
 
 
-def bench(check, rounds):
+def bench(check, cases, rounds):
     program = os.path.join(check.build, "bin", "bench_cuda_training")
     peer = os.path.join(os.path.dirname(os.path.abspath(__file__)), "cuda_training.py")
     has_torch = subprocess.run(
@@ -68,26 +71,18 @@ def bench(check, rounds):
         check.steps.append({"step": "PyTorch", "result": "left out",
                             "why": f"{sys.executable} has no torch with a GPU"})
     lines = []
-    for r in range(rounds):
-        for model, batch in CASES:
-            steps = "100" if model == "cifar" else "20"
-            for precision in ("fp32", "tf32"):
-                own = [program, "--model", model, "--batch", str(batch), "--steps", steps]
-                own += ["--tf32"] if precision == "tf32" else []
-                lines.append(check.measure(f"glassbox {model} {batch} {precision}", own))
-                if not has_torch:
-                    continue
-                for options in PEERS:
-                    lines.append(check.measure(
-                        f"torch {model} {batch} {precision} {' '.join(options)}",
-                        [sys.executable, peer, "--model", model, "--batch", str(batch), "--steps",
-                         steps, "--precision", precision] + options))
-            if has_torch:
-                for options in PEERS:
-                    lines.append(check.measure(
-                        f"torch {model} {batch} bf16 {' '.join(options)}",
-                        [sys.executable, peer, "--model", model, "--batch", str(batch), "--steps",
-                         steps, "--precision", "bf16"] + options))
+    for peers in PEERS if has_torch else [[]]:
+        for _ in range(rounds):
+            for case in cases:
+                model, batch = case.split(":")
+                for precision in PRECISIONS:
+                    what = ["--model", model, "--batch", batch, "--precision", precision,
+                            "--steps", "100" if model == "cifar" else "20"]
+                    name = f"{model} {batch} {precision}"
+                    lines.append(check.measure(f"glassbox {name}", [program] + what))
+                    for options in peers:
+                        lines.append(check.measure(" ".join(["torch", name] + options),
+                                                   [sys.executable, peer] + what + options))
     return [line for line in lines if line]
 
 
@@ -116,6 +111,7 @@ def main():
     parser.add_argument("output")
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--seconds", type=float, default=420)
+    parser.add_argument("--cases", default=CASES)
     a = parser.parse_args()
     check = Check(a.build, a.seconds)
     glassbox = os.path.join(a.build, "bin", "glassbox")
@@ -129,7 +125,7 @@ def main():
         return 1
     check.run("CUDA tests", [tests, "-tc=cuda: *"], on_gpu)
     check.run("op table on the GPU", [tests, "-tc=op table: *"], on_gpu)
-    lines = bench(check, a.rounds)
+    lines = bench(check, a.cases.split(","), a.rounds)
     check.run("train on the GPU", [glassbox, "train", "--model", "cifar", "--data", "synthetic",
                                    "--device", "cuda", "--epochs", "3", "--run",
                                    os.path.join(a.output, "run")])

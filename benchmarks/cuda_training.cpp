@@ -1,12 +1,13 @@
 // Training steps on a GPU, data resident there: zero_grad, forward, loss, backward, SGD with
 // momentum. Prints one line of JSON; benchmarks/cuda_check.py runs it beside PyTorch, in turns.
 //   bench_cuda_training [--model cifar|resnet18|resnet50] [--batch N] [--steps N] [--warmup N]
-//                       [--tf32] [--device cuda:N]
+//                       [--precision fp32|tf32|fp16|bf16] [--device cuda:N]
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,25 +21,22 @@ using namespace glassbox;
 namespace {
 
 struct Options {
-  std::string model = "cifar", device = "cuda";
+  std::string model = "cifar", device = "cuda", precision = "fp32";
   int batch = 128, steps = 50, warmup = 10;
-  bool tf32 = false;
 };
 
 bool read(int argc, char** argv, Options& o) {
   for (int i = 1; i < argc; ++i) {
     const std::string flag = argv[i];
     const char* const value = i + 1 < argc ? argv[i + 1] : nullptr;
-    if (flag == "--tf32") {
-      o.tf32 = true;
-      continue;
-    }
     if (!value) return false;
     ++i;
     if (flag == "--model")
       o.model = value;
     else if (flag == "--device")
       o.device = value;
+    else if (flag == "--precision")
+      o.precision = value;
     else if (flag == "--batch")
       o.batch = std::atoi(value);
     else if (flag == "--steps")
@@ -71,11 +69,11 @@ Problem make(const std::string& name) {
 struct Roof {
   double flops = 0, bandwidth = 0;
 };
-Roof measure_roof(Device device) {
+Roof measure_roof(Device device, DType dtype) {
   const NoGrad no_grad;
   const DeviceScope scope(device);
   const std::int64_t n = std::int64_t(32) * cuda::properties(device.index()).multiprocessors;
-  const Tensor a = randn({n, n}), large = randn({n * n * 8});
+  const Tensor a = randn({n, n}).to(dtype), large = randn({n * n * 8});
   cuda::Event start(device.index()), end(device.index());
   const auto seconds = [&](const auto& work) {
     work();
@@ -96,7 +94,7 @@ int main(int argc, char** argv) {
   if (!read(argc, argv, o) || !make(o.model).model) {
     std::fprintf(stderr,
                  "usage: bench_cuda_training [--model cifar|resnet18|resnet50] [--batch N] "
-                 "[--steps N] [--warmup N] [--tf32] [--device cuda:N]\n");
+                 "[--steps N] [--warmup N] [--precision fp32|tf32|fp16|bf16] [--device cuda:N]\n");
     return 2;
   }
   if (!cuda::is_available()) {
@@ -105,20 +103,32 @@ int main(int argc, char** argv) {
   }
   try {
     const Device device(o.device);
-    cuda::set_allow_tf32(o.tf32);
+    const Precision precision = parse_precision(o.precision);
     manual_seed(0);
     const Problem problem = make(o.model);
     layers::ModuleBase& model = *problem.model;
     model.to(device);
     layers::CrossEntropyLoss criterion;
     optim::SGD optimizer(model.parameters(), {.lr = 0.01, .momentum = 0.9});
+    std::optional<optim::GradScaler> scaler;
+    if (precision == Precision::fp16) scaler.emplace(optim::GradScalerOptions{.device = device});
     const Tensor inputs = randn({o.batch, 3, problem.size, problem.size}).to(device);
     const Tensor labels = randint({o.batch}, 0, problem.classes).to(device);
+    const auto forward_pass = [&] {
+      const AutocastScope scope(precision);
+      return criterion(model.call({inputs})[0], labels);
+    };
     const auto step = [&] {
       optimizer.zero_grad();
-      const Tensor loss = criterion(model.call({inputs})[0], labels);
-      loss.backward();
-      optimizer.step();
+      const Tensor loss = forward_pass();
+      if (scaler) {
+        scaler->scale(loss).backward();
+        scaler->step(optimizer);
+        scaler->update();
+      } else {
+        loss.backward();
+        optimizer.step();
+      }
       return loss.detach();
     };
     Tensor loss;
@@ -145,7 +155,7 @@ int main(int argc, char** argv) {
     GraphRecorder recorder;
     {
       const RecordScope scope(recorder);
-      criterion(model.call({inputs})[0], labels).backward();
+      forward_pass().backward();
     }
     const Cost forward = recorder.graph().total_cost(Phase::forward);
     const Cost backward = recorder.graph().total_cost(Phase::backward);
@@ -153,7 +163,8 @@ int main(int argc, char** argv) {
     const auto bytes = static_cast<double>(forward.bytes_read + forward.bytes_written +
                                            backward.bytes_read + backward.bytes_written);
     // No step of these ops is faster: its arithmetic, or its operands read and written once an op.
-    const Roof roof = measure_roof(device);
+    const AutocastScope in_force(precision);
+    const Roof roof = measure_roof(device, autocast_dtype().value_or(DType::f32));
     const double floor = std::max(flops / roof.flops, bytes / roof.bandwidth);
     const auto per_step = [&](std::uint64_t a, std::uint64_t b) {
       return static_cast<double>(b - a) / o.steps;
@@ -167,7 +178,7 @@ int main(int argc, char** argv) {
         "\"floor_ms\": %.4f, \"of_floor\": %.3f, \"roof_tflop\": %.2f, \"roof_gb\": %.0f, "
         "\"loss\": "
         "%.4f}\n",
-        o.model.c_str(), o.batch, o.tf32 ? "tf32" : "fp32",
+        o.model.c_str(), o.batch, o.precision.c_str(),
         cuda::properties(device.index()).name.c_str(), all * 1e3, gpu * 1e3, host * 1e3,
         o.batch / all, per_step(before.launches, after.launches),
         per_step(before.driver_allocations, after.driver_allocations),

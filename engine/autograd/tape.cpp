@@ -226,7 +226,7 @@ void tape_link(const OpType& type, const void* op, Ins in, Outs out, int recorde
   node->sequence = next_sequence.fetch_add(1, std::memory_order_relaxed);
   node->op = AnyOp(type, type.copy(op));
   node->recorded_node = recorded_node;
-  node->scope = scope_id();
+  if (!out[0].device().is_meta()) node->scope = scope_id();  // a dry run has to be quick
   std::uint32_t wanted = 0;
   node->edges.reserve(in.size());
   node->in_specs.reserve(in.size());

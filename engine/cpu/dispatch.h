@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include "engine/core/dispatch.h"
 #include "engine/op.h"
 
 namespace glassbox::cpu {
@@ -31,42 +32,6 @@ void dispatch_number(std::string_view op, DType dtype, const F& f) {
   if (dtype == DType::i32) return f(std::int32_t());
   if (dtype == DType::i64) return f(std::int64_t());
   dispatch_floating(op, dtype, f);
-}
-// Every type, for ops that move or convert elements.
-template <class F>
-void dispatch_any(DType dtype, const F& f) {
-  switch (dtype) {
-    case DType::f32:
-      return f(float());
-    case DType::f64:
-      return f(double());
-    case DType::f16:
-      return f(Half());
-    case DType::bf16:
-      return f(BFloat16());
-    case DType::i32:
-      return f(std::int32_t());
-    case DType::i64:
-      return f(std::int64_t());
-    case DType::u8:
-      return f(std::uint8_t());
-    case DType::boolean:
-      return f(bool());
-  }
-}
-// An unsigned integer as wide as an element, for ops that only move bits.
-template <class F>
-void dispatch_width(DType dtype, const F& f) {
-  switch (size_of(dtype)) {
-    case 1:
-      return f(std::uint8_t());
-    case 2:
-      return f(std::uint16_t());
-    case 4:
-      return f(std::uint32_t());
-    default:
-      return f(std::uint64_t());
-  }
 }
 
 }  // namespace GLASSBOX_CPU_LEVEL

@@ -1,14 +1,15 @@
 // Launching kernels, and what kernels share: loops over elements and rows, reductions in a fixed
 // order, the operands' types. For .cu files.
 //
-// A kernel is written as a function object or a __device__ lambda of an index, run by for_each (a
-// thread for each index) or for_rows (a block for each row). All of it compiles as plain C++ too:
-// the tests run it on the processor over an emulated runtime (tests/cuda/emulator).
+// A kernel is written as a function object of an index, run by for_each (a thread for each index)
+// or for_rows (a block for each row). All of it compiles as plain C++ too: the tests run it on the
+// processor over an emulated runtime (tests/cuda/emulator).
 #pragma once
 #include <algorithm>
 #include <cstdint>
 #include <limits>
 
+#include "engine/core/dispatch.h"
 #include "engine/core/tensor.h"
 #include "engine/cuda/context.h"
 #include "engine/cuda/types.h"
@@ -160,41 +161,6 @@ void dispatch_number(const Context& ctx, DType dtype, const F& f) {
   if (dtype == DType::i32) return f(std::int32_t());
   if (dtype == DType::i64) return f(std::int64_t());
   dispatch_floating(ctx, dtype, f);
-}
-template <class F>
-void dispatch_any(DType dtype, const F& f) {
-  switch (dtype) {
-    case DType::f32:
-      return f(float());
-    case DType::f64:
-      return f(double());
-    case DType::f16:
-      return f(Half());
-    case DType::bf16:
-      return f(BFloat16());
-    case DType::i32:
-      return f(std::int32_t());
-    case DType::i64:
-      return f(std::int64_t());
-    case DType::u8:
-      return f(std::uint8_t());
-    case DType::boolean:
-      return f(bool());
-  }
-}
-// An unsigned integer as wide as an element, for ops that only move bits.
-template <class F>
-void dispatch_width(DType dtype, const F& f) {
-  switch (size_of(dtype)) {
-    case 1:
-      return f(std::uint8_t());
-    case 2:
-      return f(std::uint16_t());
-    case 4:
-      return f(std::uint32_t());
-    default:
-      return f(std::uint64_t());
-  }
 }
 
 }  // namespace glassbox::cuda

@@ -55,6 +55,43 @@ struct Plane {
       : rows{x[2], y[2], kernel.h, stride.h, padding.h, dilation.h},
         columns{x[3], y[3], kernel.w, stride.w, padding.w, dilation.w} {}
   Plane(const Shape& x, const Shape& y) : Plane(x, y, 0, 1, 0, 1) {}  // adaptive
+
+  GLASSBOX_HD std::int64_t divisor(std::int64_t r, std::int64_t q, bool include_padding) const {
+    return rows.divisor(r, include_padding) * columns.divisor(q, include_padding);
+  }
+  // For an output element, of all planes: f(where in x, where in its plane) for its window's taps.
+  template <class F>
+  GLASSBOX_HD void each_tap(std::int64_t output, const F& f) const {
+    const std::int64_t q = output % columns.out, r = output / columns.out % rows.out;
+    const std::int64_t plane = output / (columns.out * rows.out) * rows.in * columns.in;
+    for (std::int64_t a = 0; a < rows.taps(r); ++a) {
+      const std::int64_t row = rows.at(r, a);
+      if (!rows.holds(row)) continue;
+      for (std::int64_t b = 0; b < columns.taps(q); ++b) {
+        const std::int64_t column = columns.at(q, b), place = row * columns.in + column;
+        if (columns.holds(column)) f(plane + place, place);
+      }
+    }
+  }
+  // For an input element: f(where in y, window row, window column) for the windows around it, of
+  // which some may not have a tap on it.
+  template <class F>
+  GLASSBOX_HD void each_window(std::int64_t input, const F& f) const {
+    const std::int64_t column = input % columns.in, row = input / columns.in % rows.in;
+    const std::int64_t plane = input / (columns.in * rows.in) * rows.out * columns.out;
+    for (std::int64_t r = rows.lowest(row); r <= rows.highest(row); ++r) {
+      for (std::int64_t q = columns.lowest(column); q <= columns.highest(column); ++q) {
+        f(plane + r * columns.out + q, r, q);
+      }
+    }
+  }
+  // Where an input element lies in its plane, and whether window r, q has a tap on it.
+  GLASSBOX_HD std::int64_t place_of(std::int64_t input) const {
+    return input % (rows.in * columns.in);
+  }
+  GLASSBOX_HD bool covers(std::int64_t r, std::int64_t q, std::int64_t input) const {
+    return rows.covers(r, input / columns.in % rows.in) && columns.covers(q, input % columns.in);
+  }
 };
 
 Pair stride_of(Pair stride, Pair kernel) { return stride == Pair() ? kernel : stride; }
@@ -66,24 +103,16 @@ struct Maximum {
   T* y;
   std::int32_t* indices;  // null: not wanted
   __device__ void operator()(std::int64_t i) const {
-    const std::int64_t q = i % s.columns.out, r = i / s.columns.out % s.rows.out;
-    const T* const plane = x + i / (s.columns.out * s.rows.out) * s.rows.in * s.columns.in;
     Compute<T> best = -std::numeric_limits<Compute<T>>::infinity();
     std::int64_t place = -1;
-    for (std::int64_t a = 0; a < s.rows.taps(r); ++a) {
-      const std::int64_t row = s.rows.at(r, a);
-      if (!s.rows.holds(row)) continue;
-      for (std::int64_t b = 0; b < s.columns.taps(q); ++b) {
-        const std::int64_t column = s.columns.at(q, b);
-        if (!s.columns.holds(column)) continue;
-        const Compute<T> value = cuda::load(plane[row * s.columns.in + column]);
-        // Of equal values the first wins, and the last NaN over everything.
-        if (value > best || value != value || place < 0) {
-          best = value;
-          place = row * s.columns.in + column;
-        }
+    s.each_tap(i, [&](std::int64_t at, std::int64_t in_plane) {
+      const Compute<T> value = cuda::load(x[at]);
+      // Of equal values the first wins, and the last NaN over everything.
+      if (value > best || value != value || place < 0) {
+        best = value;
+        place = in_plane;
       }
-    }
+    });
     y[i] = store<T>(best);
     if (indices) indices[i] = static_cast<std::int32_t>(place);
   }
@@ -96,15 +125,10 @@ struct MaximumGradient {
   const std::int32_t* indices;
   T* dx;
   __device__ void operator()(std::int64_t i) const {
-    const std::int64_t column = i % s.columns.in, row = i / s.columns.in % s.rows.in;
-    const std::int64_t plane = i / (s.columns.in * s.rows.in) * s.rows.out * s.columns.out;
     Compute<T> sum(0);
-    for (std::int64_t r = s.rows.lowest(row); r <= s.rows.highest(row); ++r) {
-      for (std::int64_t q = s.columns.lowest(column); q <= s.columns.highest(column); ++q) {
-        const std::int64_t from = plane + r * s.columns.out + q;
-        if (indices[from] == row * s.columns.in + column) sum += cuda::load(dy[from]);
-      }
-    }
+    s.each_window(i, [&](std::int64_t from, std::int64_t, std::int64_t) {
+      if (indices[from] == s.place_of(i)) sum += cuda::load(dy[from]);
+    });
     dx[i] = store<T>(sum);
   }
 };
@@ -116,20 +140,10 @@ struct Average {
   const T* x;
   T* y;
   __device__ void operator()(std::int64_t i) const {
-    const std::int64_t q = i % s.columns.out, r = i / s.columns.out % s.rows.out;
-    const T* const plane = x + i / (s.columns.out * s.rows.out) * s.rows.in * s.columns.in;
     Compute<T> sum(0);
-    for (std::int64_t a = 0; a < s.rows.taps(r); ++a) {
-      const std::int64_t row = s.rows.at(r, a);
-      if (!s.rows.holds(row)) continue;
-      for (std::int64_t b = 0; b < s.columns.taps(q); ++b) {
-        const std::int64_t column = s.columns.at(q, b);
-        if (s.columns.holds(column)) sum += cuda::load(plane[row * s.columns.in + column]);
-      }
-    }
-    const std::int64_t n =
-        s.rows.divisor(r, include_padding) * s.columns.divisor(q, include_padding);
-    y[i] = store<T>(sum / static_cast<Compute<T>>(n));
+    s.each_tap(i, [&](std::int64_t at, std::int64_t) { sum += cuda::load(x[at]); });
+    const std::int64_t q = i % s.columns.out, r = i / s.columns.out % s.rows.out;
+    y[i] = store<T>(sum / static_cast<Compute<T>>(s.divisor(r, q, include_padding)));
   }
 };
 
@@ -140,18 +154,11 @@ struct AverageGradient {
   const T* dy;
   T* dx;
   __device__ void operator()(std::int64_t i) const {
-    const std::int64_t column = i % s.columns.in, row = i / s.columns.in % s.rows.in;
-    const std::int64_t plane = i / (s.columns.in * s.rows.in) * s.rows.out * s.columns.out;
     Compute<T> sum(0);
-    for (std::int64_t r = s.rows.lowest(row); r <= s.rows.highest(row); ++r) {
-      if (!s.rows.covers(r, row)) continue;
-      for (std::int64_t q = s.columns.lowest(column); q <= s.columns.highest(column); ++q) {
-        if (!s.columns.covers(q, column)) continue;
-        const std::int64_t n =
-            s.rows.divisor(r, include_padding) * s.columns.divisor(q, include_padding);
-        sum += cuda::load(dy[plane + r * s.columns.out + q]) / static_cast<Compute<T>>(n);
-      }
-    }
+    s.each_window(i, [&](std::int64_t from, std::int64_t r, std::int64_t q) {
+      if (!s.covers(r, q, i)) return;
+      sum += cuda::load(dy[from]) / static_cast<Compute<T>>(s.divisor(r, q, include_padding));
+    });
     dx[i] = store<T>(sum);
   }
 };

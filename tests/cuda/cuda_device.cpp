@@ -1,7 +1,9 @@
 #include "tests/cuda/cuda_device.h"
 
 #include <dlfcn.h>
+#include <doctest/doctest.h>
 
+#include <cmath>
 #include <cstdlib>
 #include <filesystem>
 
@@ -61,6 +63,21 @@ bool have_cuda() {
 bool have_gpu() {
   if (!found().available || found().emulated) skip("needs a GPU");
   return found().available && !found().emulated;
+}
+
+std::uint64_t check_warm_step(const std::function<Tensor()>& step) {
+  constexpr int steps = 4;
+  for (int i = 0; i < 3; ++i) step();
+  cuda::synchronize();
+  const cuda::Counters before = cuda::counters();
+  Tensor loss;
+  for (int i = 0; i < steps; ++i) loss = step();
+  const cuda::Counters after = cuda::counters();
+  CHECK(after.driver_allocations == before.driver_allocations);
+  CHECK(after.host_waits == before.host_waits);
+  CHECK(std::isfinite(loss.item<double>()));
+  CHECK(cuda::counters().host_waits == before.host_waits + 1);
+  return (after.launches - before.launches) / steps;
 }
 
 bool is_emulated() { return found().emulated; }

@@ -272,19 +272,9 @@ TEST_CASE("cuda: a warm step takes nothing from the driver and waits for nothing
     optimizer.step();
     return loss.detach();
   };
-  for (int i = 0; i < 3; ++i) step();
-  cuda::synchronize();
-  const cuda::Counters before = cuda::counters();
-  Tensor loss;
-  for (int i = 0; i < 4; ++i) loss = step();
-  const cuda::Counters after = cuda::counters();
-  CHECK(after.driver_allocations == before.driver_allocations);
-  CHECK(after.host_waits == before.host_waits);
-  const auto launches = (after.launches - before.launches) / 4;
+  const std::uint64_t launches = check_warm_step(step);
   CHECK(launches > 20);
   CHECK(launches < 80);
-  CHECK(std::isfinite(loss.item<double>()));
-  CHECK(cuda::counters().host_waits == before.host_waits + 1);
 }
 
 }  // namespace
