@@ -9,6 +9,7 @@ namespace glassbox::test {
 
 const std::vector<Row>& all_rows() {
   static const std::vector<Row> rows = [] {
+    const DeviceScope scope(Device::cpu());  // whoever asks first
     std::vector<Row> all;
     for (const auto& family :
          {create_rows(),     shape_rows(),   reduce_rows(),     update_rows(),
