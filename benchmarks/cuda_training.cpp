@@ -104,6 +104,7 @@ int main(int argc, char** argv) {
   try {
     const Device device(o.device);
     const Precision precision = parse_precision(o.precision);
+    const AutocastScope in_force(precision);  // over backward too: TF32 is a setting of the program
     manual_seed(0);
     const Problem problem = make(o.model);
     layers::ModuleBase& model = *problem.model;
@@ -114,10 +115,7 @@ int main(int argc, char** argv) {
     if (precision == Precision::fp16) scaler.emplace(optim::GradScalerOptions{.device = device});
     const Tensor inputs = randn({o.batch, 3, problem.size, problem.size}).to(device);
     const Tensor labels = randint({o.batch}, 0, problem.classes).to(device);
-    const auto forward_pass = [&] {
-      const AutocastScope scope(precision);
-      return criterion(model.call({inputs})[0], labels);
-    };
+    const auto forward_pass = [&] { return criterion(model.call({inputs})[0], labels); };
     const auto step = [&] {
       optimizer.zero_grad();
       const Tensor loss = forward_pass();
@@ -163,7 +161,6 @@ int main(int argc, char** argv) {
     const auto bytes = static_cast<double>(forward.bytes_read + forward.bytes_written +
                                            backward.bytes_read + backward.bytes_written);
     // No step of these ops is faster: its arithmetic, or its operands read and written once an op.
-    const AutocastScope in_force(precision);
     const Roof roof = measure_roof(device, autocast_dtype().value_or(DType::f32));
     const double floor = std::max(flops / roof.flops, bytes / roof.bandwidth);
     const auto per_step = [&](std::uint64_t a, std::uint64_t b) {

@@ -145,12 +145,16 @@ class DataLoader::Iterator::Pass {
     return item;
   }
 
+  std::string text(std::int64_t b, const std::exception& e) const {
+    return cat("DataLoader: batch ", b, " of epoch ", draw_.epoch + 1, ": ", e.what());
+  }
   [[noreturn]] void rethrow(const std::exception_ptr& error, std::int64_t b) const {
     try {
       std::rethrow_exception(error);
+    } catch (const OutOfMemoryError& e) {
+      std::throw_with_nested(OutOfMemoryError(text(b, e)));
     } catch (const std::exception& e) {
-      std::throw_with_nested(
-          Error(cat("DataLoader: batch ", b, " of epoch ", draw_.epoch + 1, ": ", e.what())));
+      std::throw_with_nested(Error(text(b, e)));
     }
   }
 

@@ -46,7 +46,7 @@ Allocator::Block Allocator::allocate(std::size_t bytes) {
   if (owner >= held_.size()) held_.resize(owner + 1);
   Block block{nullptr, rounded, rounded, owner};
   if (source_) {
-    if (rounded != 0 && !(block.data = source_->take(rounded))) out_of_memory(rounded);
+    if (rounded != 0 && !(block.data = source_->take(rounded))) out_of_memory(rounded, owner);
   } else if (has_memory_ && rounded != 0) {
     const auto it = cached_.lower_bound(rounded);
     if (it != cached_.end() && fits(it->first, rounded)) {
@@ -61,7 +61,7 @@ Allocator::Block Allocator::allocate(std::size_t bytes) {
         release_cached_locked();
         block.data = take_from_system(rounded);
       }
-      if (!block.data) out_of_memory(rounded);
+      if (!block.data) out_of_memory(rounded, owner);
       stats_.reserved += rounded;
     }
   }
@@ -72,10 +72,10 @@ Allocator::Block Allocator::allocate(std::size_t bytes) {
   return block;
 }
 
-void Allocator::out_of_memory(std::size_t bytes) const {
-  const std::string path = scope_path();
-  std::string text = cat("asked for ", bytes, " bytes", path.empty() ? "" : " in " + path,
-                         " while this program's tensors hold ", stats_.allocated);
+void Allocator::out_of_memory(std::size_t bytes, ScopeId owner) const {
+  std::string text =
+      cat("asked for ", bytes, " bytes", owner == no_scope ? "" : " in " + scope_name(owner),
+          " while this program's tensors hold ", stats_.allocated);
   constexpr std::size_t named = 4;
   const std::vector<Holder> holders = holders_locked();
   for (std::size_t i = 0; i < std::min(holders.size(), named); ++i) {

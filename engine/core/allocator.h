@@ -98,7 +98,7 @@ class Allocator {
 
  private:
   void* take_from_system(std::size_t bytes);
-  [[noreturn]] void out_of_memory(std::size_t bytes) const;
+  [[noreturn]] void out_of_memory(std::size_t bytes, ScopeId owner) const;
   std::vector<Holder> holders_locked() const;
   void release_cached_locked();
 
@@ -107,8 +107,8 @@ class Allocator {
   mutable std::mutex mutex_;
   std::map<std::size_t, std::vector<void*>> cached_;  // by capacity
   MemoryStats stats_;
-  std::vector<std::size_t> held_;  // bytes in use, by ScopeId
-  PeakScope* peaks_ = nullptr;     // those that live, a list
+  std::vector<std::size_t> held_{0};  // bytes in use, by ScopeId
+  PeakScope* peaks_ = nullptr;        // those that live, a list
 };
 
 // The allocator of a device. Throws Error for a device that this build or machine does not have.

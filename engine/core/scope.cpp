@@ -88,7 +88,7 @@ class KnownPaths {
       const std::string path =
           depth == 1 ? stack[0]->type_name() : names().name(id(depth - 1)).text + hop(depth - 1);
       known.id = names().id(path, true);
-      known.stack.assign(stack.begin(), stack.end());
+      known.stack.assign(running.begin(), running.begin() + static_cast<std::ptrdiff_t>(depth));
     }
     return known.id;
   }

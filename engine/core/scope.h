@@ -1,5 +1,5 @@
-// Scope: which module is running on this thread. Entering costs a pointer on a stack; names are
-// worked out from the root only for an error or a recording.
+// Scope: which module is running on this thread. Entering costs a pointer on a stack; a name is
+// worked out for an error, for a recording, and when a module first takes memory.
 #pragma once
 #include <cstdint>
 #include <functional>

@@ -1,5 +1,4 @@
-// What a training that ran out of a GPU's memory is told: what a step takes, and the batch that
-// fits.
+// What a training that ran out of a GPU's memory is told: what a step takes, and a batch to try.
 #pragma once
 #include <string>
 
@@ -10,10 +9,9 @@
 
 namespace glassbox {
 
-// A sentence with a smaller --batch-size, or that none fits; "" where it cannot be worked out. The
-// step is predicted dry, in f32 and without the kernels' working memory, so the batch is the
-// largest that takes 15/16 of what the device has for this program, and at most 3/4 of what was
-// asked.
+// A sentence with a smaller --batch-size, or that none fits; "" where it cannot be worked out. What
+// a step takes is predicted dry, for two batches, and taken as linear between them; the batch to
+// try takes at most 15/16 of what the device has for this program and 3/4 of what was asked.
 std::string memory_advice(layers::ModuleBase& model, const TrainOptions& options,
                           const DataInfo& info, Device device);
 

@@ -81,7 +81,8 @@ Training::Training(layers::ModuleBase& model, const TrainOptions& options, const
                                 .limit = options.limit_images,
                                 .num_workers = options.workers,
                                 .device = device_of(model)})),
-      test_loader_(data.test({.batch_size = test_batch_size,
+      // Not more than a step has: what fits for training shall fit here.
+      test_loader_(data.test({.batch_size = std::min(test_batch_size, options.batch_size),
                               .num_workers = options.workers,
                               .device = device_of(model)})),
       criterion_({.label_smoothing = options.label_smoothing}),
